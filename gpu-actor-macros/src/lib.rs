@@ -1,0 +1,1 @@
+//! Attribute macros of gpu-actor: actors, handlers, device functions and payload types.

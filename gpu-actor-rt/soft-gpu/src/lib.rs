@@ -1,0 +1,1 @@
+//! A virtual NVIDIA device on the CPU: PTX compiled with Cranelift, lanes as coroutines.

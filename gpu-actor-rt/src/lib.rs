@@ -1,0 +1,1 @@
+//! GPU-native actors for Rust: the runtime that a program links.

@@ -1,0 +1,1 @@
+//! Suites across the crates of gpu-actor.
