@@ -138,3 +138,171 @@ pub mod cx {
     /// Bytes of the record.
     pub const SIZE: u64 = 288;
 }
+
+/// The root record: the ring kernel's only argument. Written by the host before the launch, constant afterwards.
+pub mod root {
+    /// Word: address of the [`control`](super::control) block.
+    pub const CONTROL: u64 = 0;
+    /// Word: address of the array of [`worker`](super::worker) records.
+    pub const WORKERS: u64 = 8;
+    /// Word: address of the array of [`actor_type`](super::actor_type) records, indexed by type index (entry 0 is unused).
+    pub const TYPES: u64 = 16;
+    /// Word: bytes of a slot, one of [`slot::CLASSES`](super::slot::CLASSES).
+    pub const SLOT_SIZE: u64 = 24;
+    /// Word: slots of a host inbox, a power of two.
+    pub const HOST_CAPACITY: u64 = 32;
+    /// Word: slots of a device inbox, a power of two.
+    pub const DEVICE_CAPACITY: u64 = 40;
+    /// Word: slots of a completion ring, a power of two.
+    pub const COMPLETION_CAPACITY: u64 = 48;
+    /// Word: slots of a spill ring, a power of two.
+    pub const SPILL_CAPACITY: u64 = 56;
+    /// Word: workers.
+    pub const WORKER_COUNT: u64 = 64;
+    /// Word: actor types; the highest valid type index.
+    pub const TYPE_COUNT: u64 = 72;
+    /// Word: loop back-edges that one message may take.
+    pub const BUDGET: u64 = 80;
+    /// Word: messages that one handler call may send.
+    pub const OUTBOX_CAPACITY: u64 = 88;
+    /// Word: how far ahead of the device's clock a stamp may be, in nanoseconds.
+    pub const DRIFT_BOUND: u64 = 96;
+    /// Word: address of the lanes' scratch memory.
+    pub const SCRATCH: u64 = 104;
+    /// Word: bytes of scratch of one lane, at least [`scratch::OUTBOX`](super::scratch::OUTBOX) and the outbox.
+    pub const SCRATCH_STRIDE: u64 = 112;
+    /// Bytes of the record.
+    pub const SIZE: u64 = 128;
+}
+
+/// A lane's scratch memory (device memory): the handler's record, the copy of its message, its outbox.
+pub mod scratch {
+    /// The [`cx`](super::cx) record.
+    pub const CX: u64 = 0;
+    /// The copy of the message, one slot of up to 256 bytes.
+    pub const MESSAGE: u64 = 320;
+    /// The outbox: `OUTBOX_CAPACITY` entries of `SLOT_SIZE` bytes.
+    pub const OUTBOX: u64 = 576;
+}
+
+/// The control block, in mapped pinned memory, written by the host alone; each group has a line of its own.
+pub mod control {
+    /// Word: command in the low 8 bits ([`RUN`], [`PAUSE`], [`STOP`]), epoch above. Workers echo the whole word.
+    pub const COMMAND: u64 = 0;
+    /// Command: handle messages.
+    pub const RUN: u64 = 0;
+    /// Command: stop at the next message boundary and wait.
+    pub const PAUSE: u64 = 1;
+    /// Command: leave the kernel at the next message boundary.
+    pub const STOP: u64 = 2;
+    /// Bits of the command; the epoch is above.
+    pub const EPOCH_SHIFT: u32 = 8;
+    /// Word: even while the clock group is stable, odd while the host rewrites it.
+    pub const CLOCK_SEQ: u64 = 128;
+    /// Word: device nanoseconds (`%globaltimer`) at the calibration.
+    pub const CLOCK_DEVICE_BASE: u64 = 136;
+    /// Word: host nanoseconds since the epoch at the calibration.
+    pub const CLOCK_HOST_BASE: u64 = 144;
+    /// Word: signed correction of the rate, in units of 2^-32: host time advances by `d + (d * rate >> 32)`.
+    pub const CLOCK_RATE: u64 = 152;
+    /// Word: 1 while the host's poller sleeps and wants a signal for the next completion.
+    pub const POLLER_SLEEPING: u64 = 256;
+    /// Bytes of the block.
+    pub const SIZE: u64 = 384;
+}
+
+/// A worker's record: where its rings are. Written by the host before the launch, constant afterwards.
+pub mod worker {
+    /// Word: address of the host inbox's slots (mapped pinned).
+    pub const HOST_INBOX: u64 = 0;
+    /// Word: address of the device inbox's slots (device memory).
+    pub const DEVICE_INBOX: u64 = 8;
+    /// Word: address of the device inbox's ticket counter (device memory, a line of its own).
+    pub const DEVICE_TICKET: u64 = 16;
+    /// Word: address of the completion ring's slots (mapped pinned).
+    pub const COMPLETIONS: u64 = 24;
+    /// Word: address of the spill ring's slots (device memory).
+    pub const SPILL: u64 = 32;
+    /// Word: address of the worker's [`line`](super::line) (mapped pinned).
+    pub const LINE: u64 = 40;
+    /// Bytes of the record.
+    pub const SIZE: u64 = 128;
+}
+
+/// What a worker tells the host: two lines in mapped pinned memory, written by that worker alone.
+pub mod line {
+    /// Word: worker state.
+    pub const STATE: u64 = 0;
+    /// State: the kernel has not reached its loop.
+    pub const STARTING: u64 = 0;
+    /// State: handling messages.
+    pub const RUNNING: u64 = 1;
+    /// State: paused at a message boundary.
+    pub const PAUSED: u64 = 2;
+    /// State: has left its loop.
+    pub const STOPPED: u64 = 3;
+    /// Word: the last command word that the worker obeyed.
+    pub const ACK: u64 = 8;
+    /// Word: passes of the worker's loop.
+    pub const HEARTBEAT: u64 = 16;
+    /// Word: 1 while the worker sleeps and wants a doorbell.
+    pub const SLEEPING: u64 = 24;
+    /// Word: `%globaltimer` at the last pass that did work.
+    pub const CLOCK_SAMPLE: u64 = 32;
+    /// Word: messages taken from the host inbox. The counters are in the second line.
+    pub const TAKEN_HOST: u64 = 128;
+    /// Word: messages taken from the device inbox.
+    pub const TAKEN_DEVICE: u64 = 136;
+    /// Word: messages whose handler returned.
+    pub const HANDLED: u64 = 144;
+    /// Word: messages that faulted.
+    pub const FAULTED: u64 = 152;
+    /// Word: messages that handlers on this worker sent (delivered, spilled or dead).
+    pub const SENT: u64 = 160;
+    /// Word: sent messages that could not be delivered.
+    pub const DEAD_LETTERS: u64 = 168;
+    /// Word: sent messages that went through the spill ring.
+    pub const SPILLED: u64 = 176;
+    /// Word: actors activated on this worker.
+    pub const ACTIVATED: u64 = 184;
+    /// Bytes.
+    pub const SIZE: u64 = 256;
+}
+
+/// An actor type's record. Written by the host before the launch, constant afterwards.
+pub mod actor_type {
+    /// Word: bytes from one actor to the next in a chunk.
+    pub const STRIDE: u64 = 0;
+    /// Word: bytes of the state, rounded up to words.
+    pub const STATE_SIZE: u64 = 8;
+    /// Word: address of the initial state's bytes.
+    pub const INITIAL: u64 = 16;
+    /// Word: address of the chunk table: `workers * MAX_CHUNKS` words, row per worker (mapped pinned, written by the host).
+    pub const CHUNKS: u64 = 24;
+    /// Word: address of the slot counts: one word per worker, a line apart (mapped pinned, written by the host).
+    pub const COUNTS: u64 = 32;
+    /// Bytes of the record.
+    pub const SIZE: u64 = 64;
+    /// Actors of one chunk, as a shift.
+    pub const CHUNK_SHIFT: u32 = 10;
+    /// Chunks of one type on one worker, at the most.
+    pub const MAX_CHUNKS: u64 = 16384;
+}
+
+/// An actor in its slab: this header, then the state.
+pub mod actor {
+    /// Word: the actor's hybrid logical clock.
+    pub const HLC: u64 = 0;
+    /// Word: 0 until the first message, then 1.
+    pub const STATUS: u64 = 8;
+    /// Word: messages that the actor took.
+    pub const SEQUENCE: u64 = 16;
+    /// Offset of the state.
+    pub const STATE: u64 = 32;
+}
+
+/// Hybrid logical clock: the low bits of a stamp that count within one tick of time.
+pub mod hlc {
+    /// Mask of the logical counter.
+    pub const LOGICAL_MASK: u64 = 0x3ff;
+}
