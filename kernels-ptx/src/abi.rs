@@ -179,6 +179,8 @@ pub mod root {
 pub mod scratch {
     /// The [`cx`](super::cx) record.
     pub const CX: u64 = 0;
+    /// Word: address of the actor of the message at hand, 0 if there is none.
+    pub const ACTOR: u64 = 288;
     /// The copy of the message, one slot of up to 256 bytes.
     pub const MESSAGE: u64 = 320;
     /// The outbox: `OUTBOX_CAPACITY` entries of `SLOT_SIZE` bytes.
@@ -225,6 +227,8 @@ pub mod worker {
     pub const SPILL: u64 = 32;
     /// Word: address of the worker's [`line`](super::line) (mapped pinned).
     pub const LINE: u64 = 40;
+    /// Word: address of the spill ring's ticket counter (device memory, a line of its own).
+    pub const SPILL_TICKET: u64 = 48;
     /// Bytes of the record.
     pub const SIZE: u64 = 128;
 }

@@ -1,0 +1,118 @@
+//! Bounded rings with a sequence word per slot (Vyukov), as the device sees them.
+//!
+//! Rules kept here: a producer claims a ticket only after it saw the slot free, so nothing is ever rolled back; one
+//! release store of word 0 publishes a slot, and one frees it; sequence numbers compare as wrapping 32-bit values.
+//! These functions run unchanged on a device and natively, where a model checker explores them.
+
+use crate::abi::slot;
+use crate::device::{
+    cas_gpu, ld_acquire_gpu, ld_acquire_sys, ld_relaxed_gpu, ld_weak, st_release_gpu, st_release_sys, st_weak,
+};
+use gpu_actor_macros::gpu_fn;
+
+/// No ticket: the ring is full.
+pub const FULL: u64 = u64::MAX;
+
+/// The address of the slot that `ticket` names in a ring of `capacity` (a power of two) slots of `size` bytes.
+#[gpu_fn]
+pub fn slot_at(slots: u64, capacity: u64, size: u64, ticket: u64) -> u64 {
+    slots.wrapping_add((ticket & capacity.wrapping_sub(1)).wrapping_mul(size))
+}
+
+/// Word 0 of a slot: the sequence number of `ticket` below, `high` (a method id or completion kind) above.
+#[gpu_fn]
+pub fn sequence_word(ticket: u64, high: u32) -> u64 {
+    ((high as u64).wrapping_shl(32)) | (ticket & 0xffff_ffff)
+}
+
+/// The high half of word 0.
+#[gpu_fn]
+pub fn high_half(word: u64) -> u32 {
+    word.wrapping_shr(32) as u32
+}
+
+/// Claims a ticket of a ring with many producers on this device, or [`FULL`].
+///
+/// `counter` is the address of the ring's ticket counter. The claim is a compare-and-swap made only after the slot was
+/// seen free: a full ring is reported without having touched it.
+#[gpu_fn]
+pub fn claim(counter: u64, slots: u64, capacity: u64, size: u64) -> u64 {
+    let mut ticket = ld_relaxed_gpu(counter);
+    loop {
+        let word = ld_acquire_gpu(slot_at(slots, capacity, size, ticket));
+        let lead = (word as u32).wrapping_sub(ticket as u32) as i32;
+        if lead == 0 {
+            let seen = cas_gpu(counter, ticket, ticket.wrapping_add(1));
+            if seen == ticket {
+                return ticket;
+            }
+            ticket = seen;
+        } else {
+            // Behind: the slot still holds the message of a lap ago. Full, unless others moved the counter since.
+            let seen = ld_relaxed_gpu(counter);
+            if lead < 0 && seen == ticket {
+                return FULL;
+            }
+            ticket = seen;
+        }
+    }
+}
+
+/// Publishes a claimed slot to consumers on this device.
+#[gpu_fn]
+pub fn publish_gpu(slot: u64, ticket: u64, high: u32) {
+    st_release_gpu(slot, sequence_word(ticket.wrapping_add(1), high));
+}
+
+/// Publishes a claimed slot to a consumer on the host.
+#[gpu_fn]
+pub fn publish_sys(slot: u64, ticket: u64, high: u32) {
+    st_release_sys(slot, sequence_word(ticket.wrapping_add(1), high));
+}
+
+/// Word 0 of the slot at `head` if a producer on this device has published it, else 0.
+///
+/// A published word is never 0: its high half is a method id, which is not 0.
+#[gpu_fn]
+pub fn ready_gpu(slot: u64, head: u64) -> u64 {
+    let word = ld_acquire_gpu(slot);
+    if (word as u32) == (head.wrapping_add(1) as u32) { word } else { 0 }
+}
+
+/// Word 0 of the slot at `head` if the host has published it, else 0.
+#[gpu_fn]
+pub fn ready_sys(slot: u64, head: u64) -> u64 {
+    let word = ld_acquire_sys(slot);
+    if (word as u32) == (head.wrapping_add(1) as u32) { word } else { 0 }
+}
+
+/// Gives a taken slot back to producers on this device.
+#[gpu_fn]
+pub fn release_gpu(slot: u64, head: u64, capacity: u64) {
+    st_release_gpu(slot, sequence_word(head.wrapping_add(capacity), 0));
+}
+
+/// Gives a taken slot back to producers on the host.
+#[gpu_fn]
+pub fn release_sys(slot: u64, head: u64, capacity: u64) {
+    st_release_sys(slot, sequence_word(head.wrapping_add(capacity), 0));
+}
+
+/// Copies a slot of `size` bytes except its word 0, which belongs to the protocol.
+#[gpu_fn]
+pub fn copy_slot(to: u64, from: u64, size: u64) {
+    st_weak(to.wrapping_add(slot::ACTOR), ld_weak(from.wrapping_add(slot::ACTOR)));
+    st_weak(to.wrapping_add(slot::HLC), ld_weak(from.wrapping_add(slot::HLC)));
+    st_weak(to.wrapping_add(slot::CORR), ld_weak(from.wrapping_add(slot::CORR)));
+    copy_words(to.wrapping_add(slot::HEADER), from.wrapping_add(slot::HEADER), size.wrapping_sub(slot::HEADER));
+}
+
+/// Copies `bytes` (a multiple of 8) from one aligned address to another.
+#[gpu_fn]
+pub fn copy_words(to: u64, from: u64, bytes: u64) {
+    let mut at = 0;
+    while at < bytes {
+        st_weak(to.wrapping_add(at), ld_weak(from.wrapping_add(at)));
+        at = at.wrapping_add(8);
+    }
+}
