@@ -1,1 +1,16 @@
 //! A virtual NVIDIA device on the CPU: PTX compiled with Cranelift, lanes as coroutines.
+
+mod block;
+mod device;
+mod error;
+mod launch;
+mod memory;
+mod module;
+mod sync;
+mod token;
+
+pub use device::{Device, DeviceConfig, Properties};
+pub use error::{Error, LoadError, LoadErrorKind};
+pub use launch::{Arg, Launch, LaunchConfig, Status};
+pub use memory::{DeviceMemory, MappedMemory, MemoryInfo};
+pub use module::{Function, LoadStats, Module};

@@ -1,0 +1,489 @@
+//! Launching a kernel, and the handle by which the host watches, wakes and stops it.
+//!
+//! Rules kept here:
+//! - A launch is over when none of its threads runs device code any more; only then does its status change, and
+//!   only then is quarantined memory given back.
+//! - [`Launch::abort`] always works: running lanes see it at their next loop back-edge, sleeping, parked and
+//!   synchronising lanes at once.
+//! - The first failure wins; it stops the launch.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::block::Worker;
+use crate::device::{DeviceInner, MAX_SHARED_PER_BLOCK, MAX_THREADS_PER_BLOCK};
+use crate::error::Error;
+use crate::module::{Entry, Function};
+use crate::token::Token;
+
+/// The shape of a launch and how its blocks run.
+///
+/// ```
+/// use soft_gpu::LaunchConfig;
+///
+/// let config = LaunchConfig::new(4, 32).cooperative(true).park_sleepers(true);
+/// assert_eq!((config.grid, config.block), ([4, 1, 1], [32, 1, 1]));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaunchConfig {
+    /// Blocks along each axis.
+    pub grid: [u32; 3],
+    /// Lanes of a block along each axis.
+    pub block: [u32; 3],
+    /// Bytes of dynamic shared memory of each block, on top of what the program declares.
+    pub shared_bytes: u32,
+    /// Whether all blocks are resident together, each on its own thread, so that they may wait for each other.
+    /// Without it blocks run in any order, and one may start only when another has ended.
+    pub cooperative: bool,
+    /// Whether a block all of whose live lanes sleep for the maximum of 1 ms parks, with no timeout, until
+    /// [`Launch::doorbell`], a `pmevent 0` of another block of the launch, or [`Launch::abort`].
+    pub park_sleepers: bool,
+}
+
+impl LaunchConfig {
+    /// `blocks` blocks of `lanes` lanes along x, neither cooperative nor parking, without dynamic shared memory.
+    pub fn new(blocks: u32, lanes: u32) -> Self {
+        LaunchConfig {
+            grid: [blocks, 1, 1],
+            block: [lanes, 1, 1],
+            shared_bytes: 0,
+            cooperative: false,
+            park_sleepers: false,
+        }
+    }
+
+    /// Sets the blocks along each axis.
+    #[must_use]
+    pub fn grid(mut self, grid: [u32; 3]) -> Self {
+        self.grid = grid;
+        self
+    }
+
+    /// Sets the lanes of a block along each axis.
+    #[must_use]
+    pub fn block(mut self, block: [u32; 3]) -> Self {
+        self.block = block;
+        self
+    }
+
+    /// Sets the bytes of dynamic shared memory of each block.
+    #[must_use]
+    pub fn shared_bytes(mut self, bytes: u32) -> Self {
+        self.shared_bytes = bytes;
+        self
+    }
+
+    /// Sets whether all blocks are resident together.
+    #[must_use]
+    pub fn cooperative(mut self, cooperative: bool) -> Self {
+        self.cooperative = cooperative;
+        self
+    }
+
+    /// Sets whether blocks that only sleep park their thread.
+    #[must_use]
+    pub fn park_sleepers(mut self, park: bool) -> Self {
+        self.park_sleepers = park;
+        self
+    }
+}
+
+/// One kernel argument. Its size must be that of the entry's parameter.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Arg {
+    /// 1 byte.
+    U8(u8),
+    /// 2 bytes.
+    U16(u16),
+    /// 4 bytes.
+    U32(u32),
+    /// 4 bytes, signed.
+    I32(i32),
+    /// 8 bytes: integers and device addresses.
+    U64(u64),
+    /// 8 bytes, signed.
+    I64(i64),
+    /// 4 bytes of binary floating point.
+    F32(f32),
+    /// 8 bytes of binary floating point.
+    F64(f64),
+    /// The bytes of a struct or array parameter.
+    Bytes(Vec<u8>),
+}
+
+impl Arg {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Arg::U8(v) => out.push(*v),
+            Arg::U16(v) => out.extend(v.to_ne_bytes()),
+            Arg::U32(v) => out.extend(v.to_ne_bytes()),
+            Arg::I32(v) => out.extend(v.to_ne_bytes()),
+            Arg::U64(v) => out.extend(v.to_ne_bytes()),
+            Arg::I64(v) => out.extend(v.to_ne_bytes()),
+            Arg::F32(v) => out.extend(v.to_ne_bytes()),
+            Arg::F64(v) => out.extend(v.to_ne_bytes()),
+            Arg::Bytes(v) => out.extend(v),
+        }
+    }
+}
+
+/// Where a launch stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Status {
+    /// At least one lane may still run.
+    Running,
+    /// Every lane of every block ran to its end.
+    Finished,
+    /// [`Launch::abort`] stopped it before its end.
+    Aborted,
+    /// The program failed; what it wrote until then is in memory.
+    Failed(Error),
+}
+
+/// Bits of a worker's poll word. Device code looks at the word at each loop back-edge and asks the host if it is
+/// not zero.
+pub(crate) mod poll {
+    /// The launch is to stop.
+    pub(crate) const KILL: u32 = 1;
+    /// The block has several lanes, which must take turns.
+    pub(crate) const TURNS: u32 = 2;
+}
+
+/// A worker's poll word, alone in its cache line: it is read in every loop.
+#[repr(align(64))]
+pub(crate) struct PollWord(pub(crate) AtomicU32);
+
+struct Progress {
+    workers: usize,
+    failure: Option<Error>,
+    stopped_early: bool,
+    ended: bool,
+}
+
+/// What the host's handle and the worker threads of one launch share.
+pub(crate) struct Shared {
+    pub(crate) device: Arc<DeviceInner>,
+    pub(crate) function: Function,
+    pub(crate) config: LaunchConfig,
+    /// The kernel's parameter space, 8-aligned.
+    pub(crate) params: Vec<u64>,
+    pub(crate) blocks: u32,
+    pub(crate) grid_id: u64,
+    next_block: AtomicU64,
+    kill: AtomicBool,
+    polls: Vec<PollWord>,
+    /// One per block where blocks may park, else none.
+    tokens: Vec<Token>,
+    event: Token,
+    event_pending: AtomicBool,
+    progress: Mutex<Progress>,
+    ended: Condvar,
+}
+
+impl Shared {
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn entry(&self) -> &Entry {
+        self.function.entry()
+    }
+
+    pub(crate) fn poll_word(&self, worker: usize) -> &AtomicU32 {
+        &self.polls[worker].0
+    }
+
+    pub(crate) fn killed(&self) -> bool {
+        self.kill.load(Ordering::Acquire)
+    }
+
+    /// The token on which `block` parks, where this launch lets blocks park.
+    pub(crate) fn token(&self, block: u32) -> Option<&Token> {
+        self.tokens.get(block as usize)
+    }
+
+    pub(crate) fn wake_all_blocks(&self) {
+        for token in &self.tokens {
+            token.notify();
+        }
+    }
+
+    pub(crate) fn host_event(&self) {
+        self.event_pending.store(true, Ordering::Release);
+        self.event.notify();
+    }
+
+    pub(crate) fn stop(&self) {
+        self.kill.store(true, Ordering::Release);
+        for word in &self.polls {
+            word.0.fetch_or(poll::KILL, Ordering::Release);
+        }
+        self.wake_all_blocks();
+    }
+
+    pub(crate) fn fail(&self, error: Error) {
+        self.progress().failure.get_or_insert(error);
+        self.stop();
+    }
+
+    /// The next block for a worker to run; none when all are taken or the launch is to stop.
+    pub(crate) fn take_block(&self) -> Option<u32> {
+        if self.killed() {
+            return None;
+        }
+        let block = self.next_block.fetch_add(1, Ordering::Relaxed);
+        (block < u64::from(self.blocks)).then_some(block as u32)
+    }
+
+    /// A worker runs no more device code. The last one ends the launch.
+    fn worker_ended(&self, stopped_early: bool) {
+        let mut progress = self.progress();
+        progress.stopped_early |= stopped_early;
+        progress.workers -= 1;
+        if progress.workers == 0 {
+            progress.stopped_early |= self.next_block.load(Ordering::Relaxed) < u64::from(self.blocks);
+            self.device.memory.launch_ended();
+            progress.ended = true;
+            drop(progress);
+            self.ended.notify_all();
+            self.event.notify();
+        }
+    }
+
+    fn status(progress: &Progress) -> Status {
+        match &progress.failure {
+            _ if !progress.ended => Status::Running,
+            Some(error) => Status::Failed(error.clone()),
+            None if progress.stopped_early => Status::Aborted,
+            None => Status::Finished,
+        }
+    }
+}
+
+/// A running kernel. Dropping it aborts the kernel and waits for its threads.
+#[must_use = "dropping it aborts the kernel"]
+pub struct Launch {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Launch {
+    pub(crate) fn start(
+        device: &Arc<DeviceInner>,
+        function: &Function,
+        config: &LaunchConfig,
+        args: &[Arg],
+    ) -> Result<Launch, Error> {
+        static GRID_ID: AtomicUsize = AtomicUsize::new(1);
+        let blocks = check_shape(device, function.entry(), config)?;
+        let params = encode_params(function.entry(), args)?;
+        let workers = if config.cooperative { blocks } else { blocks.min(device.properties.multiprocessors) };
+        let workers = workers as usize;
+        let shared = Arc::new(Shared {
+            device: Arc::clone(device),
+            function: function.clone(),
+            config: *config,
+            params,
+            blocks,
+            grid_id: GRID_ID.fetch_add(1, Ordering::Relaxed) as u64,
+            next_block: AtomicU64::new(0),
+            kill: AtomicBool::new(false),
+            polls: (0..workers).map(|_| PollWord(AtomicU32::new(0))).collect(),
+            tokens: if config.park_sleepers {
+                (0..blocks).map(|_| Token::new()).collect()
+            } else {
+                Vec::new()
+            },
+            event: Token::new(),
+            event_pending: AtomicBool::new(false),
+            progress: Mutex::new(Progress { workers, failure: None, stopped_early: false, ended: false }),
+            ended: Condvar::new(),
+        });
+        device.memory.launch_started();
+        let launch = Launch { shared: Arc::clone(&shared), threads: Mutex::new(Vec::with_capacity(workers)) };
+        for worker in 0..workers {
+            let mine = Arc::clone(&shared);
+            let spawned = std::thread::Builder::new().name(format!("soft-gpu-{worker}")).spawn(move || {
+                let completed = Worker::new(&mine, worker).run();
+                mine.worker_ended(!completed);
+            });
+            match spawned {
+                Ok(thread) => launch.threads().push(thread),
+                Err(e) => {
+                    let error = Error::System { what: "a thread for a block", reason: e.to_string() };
+                    shared.fail(error.clone());
+                    for _ in worker..workers {
+                        shared.worker_ended(true);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(launch)
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the launch stands, without waiting.
+    pub fn poll(&self) -> Status {
+        Shared::status(&self.shared.progress())
+    }
+
+    /// Waits until the launch is over or the time is; with no timeout, for as long as it takes.
+    pub fn wait(&self, timeout: Option<Duration>) -> Status {
+        let progress = self.shared.progress();
+        let running = |p: &mut Progress| !p.ended;
+        let progress = match timeout {
+            None => self.shared.ended.wait_while(progress, running).unwrap_or_else(PoisonError::into_inner),
+            Some(timeout) => {
+                self.shared
+                    .ended
+                    .wait_timeout_while(progress, timeout, running)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            }
+        };
+        Shared::status(&progress)
+    }
+
+    /// Stops the launch; [`wait`](Launch::wait) for it to be over. Does nothing where it is over already.
+    pub fn abort(&self) {
+        self.shared.stop();
+    }
+
+    /// Wakes a block that has parked (see [`LaunchConfig::park_sleepers`]). One that comes before the block parks is
+    /// not lost: the park then returns at once. Does nothing where blocks do not park or there is no such block.
+    pub fn doorbell(&self, block: u32) {
+        if let Some(token) = self.shared.token(block) {
+            token.notify();
+        }
+    }
+
+    /// Waits until the kernel executes `pmevent 1`, the launch is over, or the time is. Returns whether there was an
+    /// event; one that came before the call counts, and any number of them between two calls count as one.
+    ///
+    /// For one thread at a time.
+    pub fn wait_event(&self, timeout: Option<Duration>) -> bool {
+        let deadline = timeout.map(|t| Instant::now() + t);
+        loop {
+            if self.shared.event_pending.swap(false, Ordering::Acquire) {
+                return true;
+            }
+            if self.shared.progress().ended {
+                return self.shared.event_pending.swap(false, Ordering::Acquire);
+            }
+            let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
+            if !self.shared.event.park(left) {
+                return self.shared.event_pending.swap(false, Ordering::Acquire);
+            }
+        }
+    }
+}
+
+impl Drop for Launch {
+    fn drop(&mut self) {
+        self.abort();
+        for thread in self.threads().drain(..) {
+            // A worker catches nothing and panics only through a defect of this crate; the launch has then already
+            // been reported by the panic hook, and a panic while dropping would end the process.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl std::fmt::Debug for Launch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Launch")
+            .field("entry", &self.shared.entry().name)
+            .field("config", &self.shared.config)
+            .field("status", &self.poll())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Checks the shape against the limits of device and entry, and returns the number of blocks.
+fn check_shape(device: &DeviceInner, entry: &Entry, config: &LaunchConfig) -> Result<u32, Error> {
+    let invalid = |reason: String| Error::InvalidLaunch { function: entry.name.clone(), reason };
+    let limits = &device.properties;
+    for axis in 0..3 {
+        let name = ["x", "y", "z"][axis];
+        let (grid, block) = (config.grid[axis], config.block[axis]);
+        if grid == 0 || block == 0 {
+            return Err(invalid(format!("grid and block need at least 1 along {name}")));
+        }
+        if grid > limits.max_grid[axis] {
+            return Err(invalid(format!("grid.{name} is {grid}, the limit {}", limits.max_grid[axis])));
+        }
+        if block > limits.max_block[axis] {
+            return Err(invalid(format!("block.{name} is {block}, the limit {}", limits.max_block[axis])));
+        }
+    }
+    let lanes: u64 = config.block.iter().map(|n| u64::from(*n)).product();
+    if lanes > u64::from(MAX_THREADS_PER_BLOCK) {
+        return Err(invalid(format!("the block has {lanes} lanes, the limit is {MAX_THREADS_PER_BLOCK}")));
+    }
+    if let Some(required) = entry.required_block
+        && required != config.block
+    {
+        return Err(invalid(format!("the block is {:?}, `.reqntid` demands {required:?}", config.block)));
+    }
+    if let Some(most) = entry.max_lanes
+        && lanes > most
+    {
+        return Err(invalid(format!("the block has {lanes} lanes, `.maxntid` allows {most}")));
+    }
+    let shared = u64::from(entry.static_shared) + u64::from(config.shared_bytes);
+    if shared > u64::from(MAX_SHARED_PER_BLOCK) {
+        return Err(invalid(format!(
+            "a block needs {shared} bytes of shared memory, the limit is {MAX_SHARED_PER_BLOCK}"
+        )));
+    }
+    let blocks: u128 = config.grid.iter().map(|n| u128::from(*n)).product();
+    let most = if config.cooperative { limits.max_cooperative_blocks } else { u32::MAX };
+    if blocks > u128::from(most) {
+        let kind = if config.cooperative { "a cooperative launch" } else { "a launch" };
+        return Err(invalid(format!("the grid has {blocks} blocks, the limit of {kind} is {most}")));
+    }
+    if config.park_sleepers && blocks > 1 << 20 {
+        return Err(invalid(format!(
+            "the grid has {blocks} blocks, with `park_sleepers` the limit is 1048576"
+        )));
+    }
+    Ok(blocks as u32)
+}
+
+/// Lays the arguments out as the entry's parameter space.
+fn encode_params(entry: &Entry, args: &[Arg]) -> Result<Vec<u64>, Error> {
+    if args.len() != entry.params.len() {
+        return Err(Error::ArgumentCount {
+            function: entry.name.clone(),
+            expected: entry.params.len(),
+            given: args.len(),
+        });
+    }
+    let mut bytes = Vec::new();
+    let mut value = Vec::new();
+    for (index, (arg, param)) in args.iter().zip(&entry.params).enumerate() {
+        value.clear();
+        arg.encode(&mut value);
+        if value.len() != param.size {
+            return Err(Error::ArgumentSize {
+                function: entry.name.clone(),
+                index,
+                parameter: param.name.clone(),
+                expected: param.size,
+                given: value.len(),
+            });
+        }
+        bytes.resize(param.offset, 0);
+        bytes.extend_from_slice(&value);
+    }
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    Ok(bytes.as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word)).collect())
+}

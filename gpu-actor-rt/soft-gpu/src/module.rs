@@ -1,0 +1,124 @@
+//! Compiled programs and their entries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::device::DeviceInner;
+use crate::error::{Error, LoadError};
+
+/// One parameter of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EntryParam {
+    pub(crate) name: String,
+    pub(crate) offset: usize,
+    pub(crate) size: usize,
+}
+
+/// What a launch needs to know of an entry.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) params: Vec<EntryParam>,
+    pub(crate) static_shared: u32,
+    pub(crate) required_block: Option<[u32; 3]>,
+    pub(crate) max_lanes: Option<u64>,
+}
+
+/// What compiling a program took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoadStats {
+    /// Functions and entries compiled.
+    pub functions: usize,
+    /// Machine code in bytes.
+    pub code_bytes: usize,
+    /// Time spent on reading the text.
+    pub parse: Duration,
+    /// Time spent on compiling.
+    pub compile: Duration,
+}
+
+pub(crate) struct ModuleInner {
+    entries: Vec<Entry>,
+    stats: LoadStats,
+}
+
+/// A compiled program. Cheap to clone.
+#[derive(Clone)]
+pub struct Module {
+    inner: Arc<ModuleInner>,
+}
+
+impl Module {
+    pub(crate) fn load(_device: &Arc<DeviceInner>, _ptx: &str) -> Result<Module, LoadError> {
+        Err(LoadError::new(crate::error::LoadErrorKind::Unsupported, 1, "", "no instruction is known yet"))
+    }
+
+    /// The entry of that name, to be launched.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchEntry`], which lists the entries there are.
+    pub fn function(&self, name: &str) -> Result<Function, Error> {
+        match self.inner.entries.iter().position(|e| e.name == name) {
+            Some(index) => Ok(Function { module: Arc::clone(&self.inner), index }),
+            None => Err(Error::NoSuchEntry {
+                name: name.to_owned(),
+                available: self.entries().collect::<Vec<_>>().join(", "),
+            }),
+        }
+    }
+
+    /// The names of the module's entries, in the order of the text.
+    pub fn entries(&self) -> impl Iterator<Item = &str> {
+        self.inner.entries.iter().map(|e| e.name.as_str())
+    }
+
+    /// What compiling it took.
+    pub fn stats(&self) -> LoadStats {
+        self.inner.stats
+    }
+}
+
+impl std::fmt::Debug for Module {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Module")
+            .field("entries", &self.inner.entries)
+            .field("stats", &self.inner.stats)
+            .finish()
+    }
+}
+
+/// An entry of a module. Keeps the code alive.
+#[derive(Clone)]
+pub struct Function {
+    module: Arc<ModuleInner>,
+    index: usize,
+}
+
+impl Function {
+    pub(crate) fn entry(&self) -> &Entry {
+        &self.module.entries[self.index]
+    }
+
+    /// The entry's name.
+    pub fn name(&self) -> &str {
+        &self.entry().name
+    }
+
+    /// The sizes of its parameters in bytes.
+    pub fn param_sizes(&self) -> impl Iterator<Item = usize> {
+        self.entry().params.iter().map(|p| p.size)
+    }
+
+    /// Bytes of shared memory that the program declares.
+    pub fn static_shared_bytes(&self) -> u32 {
+        self.entry().static_shared
+    }
+}
+
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Function({})", self.name())
+    }
+}
