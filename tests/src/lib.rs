@@ -1,1 +1,8 @@
-//! Suites across the crates of gpu-actor.
+//! Actors for the suites in `tests/`, and the documentation outside the crates as compiled examples.
+
+pub mod actors;
+
+/// The README's code blocks, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

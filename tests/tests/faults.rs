@@ -1,0 +1,147 @@
+//! A fault stays in its message: a typed error at the caller, and the device goes on.
+
+use std::time::{Duration, Instant};
+
+use gpu_actor_examples::counter::Counter;
+use gpu_actor_examples::vector::{Adder, Vector};
+use gpu_actor_rt::prelude::*;
+use gpu_actor_rt::{Fault, FaultKind};
+use gpu_actor_tests::actors::{Faulty, Relay, Sequence, Spinner};
+
+fn fault<R: std::fmt::Debug>(result: gpu_actor_rt::Result<R>) -> Fault {
+    match result {
+        Err(Error::Fault(fault)) => fault,
+        other => panic!("expected a fault, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn every_kind_comes_back_with_handler_and_line() {
+    let system = ActorSystem::start(Config::default()).await.unwrap();
+    let faulty = system.actor::<Faulty>("f");
+    let found = [
+        (fault(faulty.overflow(1).await), FaultKind::Overflow, "overflow"),
+        (fault(faulty.bounds(4).await), FaultKind::Bounds, "bounds"),
+        (fault(faulty.divide(1, 0).await), FaultKind::DivisionByZero, "divide"),
+        (fault(faulty.divide(i32::MIN, -1).await), FaultKind::Overflow, "divide"),
+        (fault(faulty.shift(32).await), FaultKind::Overflow, "shift"),
+        (fault(faulty.check(10).await), FaultKind::Assert, "check"),
+        (fault(faulty.fail().await), FaultKind::Panic, "fail"),
+    ];
+    let source = include_str!("../src/actors.rs");
+    for (fault, kind, handler) in &found {
+        assert_eq!(fault.kind, *kind, "{fault}");
+        assert_eq!(fault.handler, *handler);
+        assert!(fault.file.ends_with("actors.rs"), "{fault}");
+        let line = source.lines().nth(fault.line as usize - 1).unwrap();
+        let expected = match *handler {
+            "overflow" => "u32::MAX + by",
+            "bounds" => "self.table[index as usize]",
+            "divide" => "a / b",
+            "shift" => "1u32 << by",
+            "check" => "assert!",
+            _ => "panic!",
+        };
+        assert!(line.contains(expected), "{fault} points at `{line}`");
+    }
+    assert_eq!(found[5].0.message.as_deref(), Some("value is ten or more"));
+    assert_eq!(found[6].0.message.as_deref(), Some("asked to fail"));
+    // The same calls that succeed, on the same actor; what was written before each fault has stayed.
+    assert_eq!(faulty.divide(7, -2).await.unwrap(), -3);
+    assert_eq!(faulty.check(9).await.unwrap(), 9);
+    assert_eq!(faulty.calls().await.unwrap(), 9);
+    let stats = system.stats();
+    assert_eq!(stats.faulted, 7);
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_overflowing_counter_keeps_its_value_and_others_are_served() {
+    let system = ActorSystem::start(Config::default()).await.unwrap();
+    let (counter, other) = (system.actor::<Counter>("c"), system.actor::<Counter>("d"));
+    assert_eq!(counter.add(u32::MAX).await.unwrap(), u32::MAX);
+    let found = fault(counter.add(1).await);
+    assert_eq!((found.kind, found.handler), (FaultKind::Overflow, "add"));
+    assert_eq!(counter.get().await.unwrap(), u32::MAX);
+    assert_eq!(other.add(3).await.unwrap(), 3);
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn vectors_of_different_lengths_are_a_fault() {
+    let system = ActorSystem::start(Config::default()).await.unwrap();
+    let adder = system.actor::<Adder>(1);
+    let long = Vector::try_from([1.0, 2.0].as_slice()).unwrap();
+    let short = Vector::try_from([1.0].as_slice()).unwrap();
+    let found = fault(adder.add(long, short).await);
+    assert_eq!(found.kind, FaultKind::Assert);
+    assert_eq!(found.message.as_deref(), Some("vectors differ in length"));
+    assert_eq!(adder.add(long, long).await.unwrap().as_slice(), [2.0, 4.0]);
+    assert_eq!(adder.elements().await.unwrap(), 2);
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_endless_loop_ends_by_its_budget_while_others_are_served() {
+    let system = ActorSystem::start(Config::default().workers(1).budget(200_000)).await.unwrap();
+    let spinner = system.actor::<Spinner>(1);
+    let counter = system.actor::<Counter>(1);
+    let spin = tokio::spawn(spinner.spin().into_future());
+    for expected in 1..=100 {
+        assert_eq!(counter.add(1).await.unwrap(), expected);
+    }
+    let found = fault(spin.await.unwrap());
+    assert_eq!((found.kind, found.handler), (FaultKind::Budget, "spin"));
+    assert!(spinner.turns().await.unwrap() >= 199_999);
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_faulted_handler_sends_nothing() {
+    let system = ActorSystem::start(Config::default()).await.unwrap();
+    let (relay, sequence) = (system.actor::<Relay>(1), system.actor::<Sequence>(1));
+    let found = fault(relay.send_and_fail(sequence.id().unwrap()).await);
+    assert_eq!(found.kind, FaultKind::Panic);
+    system.drained().await.unwrap();
+    assert_eq!(system.stats().sent, 0);
+    assert_eq!(sequence.count().await.unwrap(), 0);
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn more_sends_than_the_outbox_holds_are_a_fault_and_none_leaves() {
+    let system = ActorSystem::start(Config::default().max_sends(8)).await.unwrap();
+    let (relay, sequence) = (system.actor::<Relay>(1), system.actor::<Sequence>(1));
+    relay.burst(sequence.id().unwrap(), 8).await.unwrap();
+    let found = fault(relay.burst(sequence.id().unwrap(), 9).await);
+    assert_eq!(found.kind, FaultKind::TooManySends);
+    system.drained().await.unwrap();
+    assert_eq!(sequence.count().await.unwrap(), 8);
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn faults_of_tells_reach_subscribers() {
+    let system = ActorSystem::start(Config::default()).await.unwrap();
+    let mut faults = system.subscribe_faults();
+    system.actor::<Faulty>(9).fail().tell().unwrap();
+    let found = tokio::time::timeout(Duration::from_secs(20), faults.recv()).await.unwrap().unwrap();
+    assert_eq!((found.kind, found.handler), (FaultKind::Panic, "fail"));
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_ask_times_out_and_its_late_reply_is_counted_not_delivered() {
+    let system = ActorSystem::start(Config::default().workers(1).budget(400_000_000)).await.unwrap();
+    let spinner = system.actor::<Spinner>(1);
+    let counter = system.actor::<Counter>(1);
+    let begun = Instant::now();
+    let spin = spinner.spin().timeout(Duration::from_millis(50)).await;
+    assert!(matches!(spin, Err(Error::Timeout { .. })), "{spin:?}");
+    assert!(begun.elapsed() >= Duration::from_millis(50));
+    // Queued behind the spinning handler on the only worker; its answer must be its own.
+    assert_eq!(counter.add(5).timeout(Duration::from_secs(60)).await.unwrap(), 5);
+    system.drained().await.unwrap();
+    assert_eq!(system.stats().late_replies, 1);
+    system.shutdown().await.unwrap();
+}

@@ -1,0 +1,159 @@
+//! Start, activation, pause, drain and shutdown: nothing is lost, nothing hangs.
+
+use std::time::{Duration, Instant};
+
+use gpu_actor_examples::counter::Counter;
+use gpu_actor_rt::prelude::*;
+use gpu_actor_tests::actors::{Player, Sequence, Spinner};
+
+#[tokio::test]
+async fn actors_exist_from_their_first_message_and_keys_tell_them_apart() {
+    let system = ActorSystem::start(Config::default()).await.unwrap();
+    assert_eq!(system.actor::<Counter>("a").get().await.unwrap(), 0);
+    assert_eq!(system.actor::<Counter>("a").add(1).await.unwrap(), 1);
+    assert_eq!(system.actor::<Counter>("a").add(1).await.unwrap(), 2);
+    assert_eq!(system.actor::<Counter>("b").add(1).await.unwrap(), 1);
+    // An integer and a text that looks like it are two keys; so are actors of two types.
+    assert_eq!(system.actor::<Counter>(7).add(1).await.unwrap(), 1);
+    assert_eq!(system.actor::<Counter>("7").add(1).await.unwrap(), 1);
+    assert_eq!(system.actor::<Sequence>(7).count().await.unwrap(), 0);
+    assert_eq!(system.stats().activated, 5);
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn shutdown_handles_all_that_was_accepted() {
+    let system = ActorSystem::start(Config::default()).await.unwrap();
+    let counter = system.actor::<Sequence>(1);
+    for number in 0..10_000 {
+        counter.next(number).tell_wait().await.unwrap();
+    }
+    let before = system.clone();
+    system.shutdown().await.unwrap();
+    assert_eq!(before.stats().handled, 10_000);
+    assert_eq!(before.stats().in_flight, 0);
+    assert!(matches!(counter.next(0).tell(), Err(Error::Stopped)));
+    assert!(matches!(counter.count().await, Err(Error::Stopped)));
+}
+
+#[tokio::test]
+async fn shutdown_aborts_after_its_deadline_and_says_what_was_lost() {
+    let config = Config::default().workers(1).budget(u64::MAX).shutdown_deadline(Duration::from_millis(300));
+    let system = ActorSystem::start(config).await.unwrap();
+    let spinner = system.actor::<Spinner>(1);
+    let pending = tokio::spawn(spinner.spin().timeout(Duration::from_secs(100)).into_future());
+    for _ in 0..9 {
+        spinner.turns().tell().unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let begun = Instant::now();
+    let outcome = system.shutdown().await;
+    assert!(matches!(outcome, Err(Error::Aborted { lost: 10, .. })), "{outcome:?}");
+    assert!(begun.elapsed() >= Duration::from_millis(300));
+    assert!(matches!(pending.await.unwrap(), Err(Error::Stopped | Error::Aborted { .. })));
+}
+
+#[tokio::test]
+async fn dropping_a_system_ends_its_device() {
+    let system = ActorSystem::start(Config::default()).await.unwrap();
+    let counter = system.actor::<Counter>(1);
+    assert_eq!(counter.add(1).await.unwrap(), 1);
+    drop(system);
+    let outcome = tokio::time::timeout(Duration::from_secs(30), counter.add(1).into_future()).await;
+    match outcome {
+        Ok(Ok(value)) => assert_eq!(value, 2),
+        Ok(Err(Error::Stopped)) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_counters_balance_at_every_pause() {
+    for lanes in [1, 4] {
+        let system = ActorSystem::start(Config::default().workers(2).lanes(lanes)).await.unwrap();
+        let players: Vec<_> = (0..64_u64).map(|key| system.actor::<Player>(key)).collect();
+        let ids: Vec<_> = players.iter().map(|player| player.id().unwrap()).collect();
+        for pair in 0..32 {
+            let (me, other) = (ids[2 * pair], ids[2 * pair + 1]);
+            players[2 * pair].hit(me, other, 3_000).tell().unwrap();
+        }
+        for _ in 0..5 {
+            system.pause().await.unwrap();
+            let first = system.stats();
+            assert_eq!(
+                first.accepted + first.sent,
+                first.handled + first.faulted + first.dead_letters + first.in_flight,
+                "{first:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            assert_eq!(system.stats().handled, first.handled, "a paused device handled messages");
+            system.resume().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        system.drained().await.unwrap();
+        let mut hits = 0;
+        for player in &players {
+            hits += player.hits().await.unwrap();
+        }
+        assert_eq!(hits, 32 * 3_001);
+        system.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn stamps_strictly_increase_and_a_receive_is_later_than_its_send() {
+    let system = ActorSystem::start(Config::default()).await.unwrap();
+    let counter = system.actor::<Counter>("hlc");
+    let mut last = 0;
+    for _ in 0..1000 {
+        let before = system.now();
+        let reply = counter.add(1).ask_stamped().await.unwrap();
+        assert!(reply.stamp > last, "{} after {last}", reply.stamp);
+        assert!(reply.stamp > before);
+        assert!(system.now() > reply.stamp);
+        last = reply.stamp;
+    }
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn asks_from_many_tasks_each_get_their_own_reply() {
+    let system = ActorSystem::start(Config::default().lanes(4)).await.unwrap();
+    let tasks: Vec<_> = (0..200_u32)
+        .map(|key| {
+            let counter = system.actor::<Counter>(u64::from(key));
+            tokio::spawn(async move {
+                for round in 1..=50 {
+                    assert_eq!(counter.add(key + 1).await.unwrap(), (key + 1) * round);
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let stats = system.stats();
+    assert_eq!((stats.handled, stats.late_replies), (10_000, 0));
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_ring_is_an_error_that_says_so() {
+    let system = ActorSystem::start(Config::default().workers(1).host_inbox(16).budget(50_000_000)).await.unwrap();
+    let spinner = system.actor::<Spinner>(1);
+    spinner.spin().tell().unwrap();
+    let mut accepted = 1;
+    let refused = loop {
+        match spinner.turns().tell() {
+            Ok(()) => accepted += 1,
+            Err(error) => break error,
+        }
+        assert!(accepted < 100, "a ring of 16 took {accepted}");
+    };
+    assert!(matches!(refused, Error::Full { .. }), "{refused:?}");
+    // Waiting for space ends when the handler's budget does.
+    spinner.turns().tell_wait().await.unwrap();
+    system.drained().await.unwrap();
+    assert_eq!(system.stats().handled + system.stats().faulted, accepted + 1);
+    system.shutdown().await.unwrap();
+}
