@@ -1,0 +1,298 @@
+//! Control flow: if, loops, inlined functions, assert and panic.
+
+use super::{Builder, Faulting};
+use crate::{
+    abi::fault::code,
+    error::LowerError,
+    ir::{Kind, Label as IrLabel, Operand, SiteId, Stmt},
+    lang::{GpuType, Place, Val},
+};
+
+const ASSERT: Faulting = Faulting("`assert!`", "return a status instead");
+const PANIC: Faulting = Faulting("`panic!`", "return a status instead");
+const LOOP: Faulting = Faulting("a loop", "");
+
+/// A loop, for [`Builder::brk`] and [`Builder::cont`].
+#[derive(Clone, Copy, Debug)]
+#[must_use = "breaks and continues need it"]
+pub struct Label(IrLabel);
+
+/// The inlined body of a function that gives an `R`.
+#[derive(Debug)]
+#[must_use = "a frame has to be ended"]
+pub struct Frame<R: GpuType> {
+    label: IrLabel,
+    result: Place<R>,
+    cycle: bool,
+}
+
+impl<R: GpuType> Frame<R> {
+    /// Whether the function is already being inlined further out: the error is noted, the body must be skipped, and
+    /// the frame must not be ended.
+    pub fn is_cycle(&self) -> bool {
+        self.cycle
+    }
+}
+
+/// A construct that has begun and not ended.
+#[derive(Debug)]
+pub(super) struct Open {
+    /// The statements before it.
+    before: Vec<Stmt>,
+    /// It begins where nothing runs.
+    dead: bool,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    If { cond: Operand, yes: Option<(Vec<Stmt>, bool)> },
+    Loop { label: IrLabel, body: Option<Vec<Stmt>>, breaks: u32, continues: u32, budget: Option<SiteId> },
+    Frame { label: IrLabel, exits: u32 },
+}
+
+impl Builder {
+    fn open(&self, what: What) {
+        let mut state = self.state.borrow_mut();
+        let before = std::mem::take(&mut state.body);
+        let dead = state.dead;
+        state.open.push(Open { before, dead, what });
+    }
+
+    fn label(&self) -> IrLabel {
+        let mut state = self.state.borrow_mut();
+        state.labels += 1;
+        IrLabel(state.labels - 1)
+    }
+
+    /// Begins what runs if `cond` holds.
+    pub fn if_begin(&self, cond: Val<bool>) {
+        self.open(What::If { cond: cond.operand(), yes: None });
+    }
+
+    /// Ends what runs if the condition holds and begins what runs otherwise.
+    pub fn if_else(&self) {
+        let mut guard = self.state.borrow_mut();
+        let state = &mut *guard;
+        if let Some(Open { dead, what: What::If { yes: yes @ None, .. }, .. }) = state.open.last_mut() {
+            *yes = Some((std::mem::take(&mut state.body), state.dead));
+            state.dead = *dead;
+        } else {
+            drop(guard);
+            self.misuse("else without if");
+        }
+    }
+
+    /// Ends an if.
+    pub fn if_end(&self) {
+        let mut state = self.state.borrow_mut();
+        match state.open.pop() {
+            Some(Open { before, dead, what: What::If { cond, yes } }) => {
+                let last = std::mem::replace(&mut state.body, before);
+                let last_dead = state.dead;
+                let (yes, yes_dead, no, no_dead) = match yes {
+                    Some((yes, yes_dead)) => (yes, yes_dead, last, last_dead),
+                    None => (last, last_dead, vec![], dead),
+                };
+                state.dead = dead;
+                drop(state);
+                self.push(Stmt::If { cond, yes, no });
+                self.state.borrow_mut().dead = dead || (yes_dead && no_dead);
+            }
+            other => {
+                state.open.extend(other);
+                drop(state);
+                self.misuse("end of an if that is not open");
+            }
+        }
+    }
+
+    /// Begins a loop. In a handler each turn but the last pays one unit of budget, and `line` is where the fault is
+    /// reported when it is spent.
+    pub fn loop_begin(&self, line: u32) -> Label {
+        let label = self.label();
+        let budget =
+            if self.kind == Kind::Handler { self.site(code::BUDGET, line, None, LOOP) } else { None };
+        self.open(What::Loop { label, body: None, breaks: 0, continues: 0, budget });
+        Label(label)
+    }
+
+    /// Begins what runs between two turns: a `continue` lands here. At most once per loop.
+    pub fn loop_continuing(&self) {
+        let mut guard = self.state.borrow_mut();
+        let state = &mut *guard;
+        if let Some(Open { what: What::Loop { body: body @ None, continues, .. }, dead, .. }) =
+            state.open.last_mut()
+        {
+            *body = Some(std::mem::take(&mut state.body));
+            state.dead = *dead || (state.dead && *continues == 0);
+        } else {
+            drop(guard);
+            self.misuse("continuing part outside a loop");
+        }
+    }
+
+    /// Ends a loop.
+    pub fn loop_end(&self) {
+        let mut state = self.state.borrow_mut();
+        match state.open.pop() {
+            Some(Open { before, dead, what: What::Loop { label, body, breaks, continues, budget } }) => {
+                let last = std::mem::replace(&mut state.body, before);
+                let last_dead = state.dead;
+                state.dead = dead;
+                drop(state);
+                let (body, continuing) = match body {
+                    Some(body) => (body, last),
+                    None => (last, vec![]),
+                };
+                // Without a second turn it is a block that a break leaves.
+                let repeats = !last_dead || continues > 0 || !continuing.is_empty();
+                self.push(if repeats {
+                    Stmt::Loop { label, body, continuing, budget }
+                } else {
+                    Stmt::Block { label, body }
+                });
+                self.state.borrow_mut().dead = dead || breaks == 0;
+            }
+            other => {
+                state.open.extend(other);
+                drop(state);
+                self.misuse("end of a loop that is not open");
+            }
+        }
+    }
+
+    /// Leaves the loop.
+    pub fn brk(&self, target: Label) {
+        let mut state = self.state.borrow_mut();
+        if state.dead {
+            return;
+        }
+        let found = state.open.iter_mut().rev().find_map(|open| match &mut open.what {
+            What::Loop { label, breaks, .. } if *label == target.0 => Some(breaks),
+            _ => None,
+        });
+        if let Some(breaks) = found {
+            *breaks += 1;
+            drop(state);
+            self.terminate(Stmt::Break(target.0));
+        } else {
+            drop(state);
+            self.misuse("break out of a loop that is not open");
+        }
+    }
+
+    /// Goes on with the next turn of the loop.
+    pub fn cont(&self, target: Label) {
+        let mut state = self.state.borrow_mut();
+        if state.dead {
+            return;
+        }
+        let found = state.open.iter_mut().rev().find_map(|open| match &mut open.what {
+            What::Loop { label, continues, body: None, .. } if *label == target.0 => Some(continues),
+            _ => None,
+        });
+        if let Some(continues) = found {
+            *continues += 1;
+            drop(state);
+            self.terminate(Stmt::Continue(target.0));
+        } else {
+            drop(state);
+            self.misuse("continue of a loop that is not open");
+        }
+    }
+
+    /// Begins the inlined body of a function. `name` is unique to the function; a function within itself is
+    /// recursion, see [`Frame::is_cycle`].
+    pub fn frame_begin<R: GpuType>(&self, name: &'static str) -> Frame<R> {
+        let label = self.label();
+        let result = self.slot::<R>();
+        let mut state = self.state.borrow_mut();
+        if let Some(first) = state.frames.iter().position(|&frame| frame == name) {
+            let cycle = state.frames[first..].iter().copied().chain([name]).collect();
+            drop(state);
+            self.fail(LowerError::Recursion { function: self.symbol.clone(), cycle });
+            return Frame { label, result, cycle: true };
+        }
+        state.frames.push(name);
+        drop(state);
+        self.open(What::Frame { label, exits: 0 });
+        Frame { label, result, cycle: false }
+    }
+
+    /// Returns from the function that the frame inlines.
+    pub fn ret<R: GpuType>(&self, frame: &Frame<R>, value: Val<R>) {
+        if self.dead() || frame.cycle {
+            return;
+        }
+        self.write(frame.result, value);
+        let mut state = self.state.borrow_mut();
+        let found = state.open.iter_mut().rev().find_map(|open| match &mut open.what {
+            What::Frame { label, exits } if *label == frame.label => Some(exits),
+            _ => None,
+        });
+        if let Some(exits) = found {
+            *exits += 1;
+            drop(state);
+            self.terminate(Stmt::Break(frame.label));
+        } else {
+            drop(state);
+            self.misuse("return from a function that is not open");
+        }
+    }
+
+    /// Ends the inlined body; the value is what was returned.
+    pub fn frame_end<R: GpuType>(&self, frame: Frame<R>) -> Val<R> {
+        let Frame { label: ended, result, cycle } = frame;
+        if cycle {
+            return self.never();
+        }
+        let mut state = self.state.borrow_mut();
+        match state.open.pop() {
+            Some(Open { before, dead, what: What::Frame { label, mut exits } }) if label == ended => {
+                let mut body = std::mem::replace(&mut state.body, before);
+                let falls_through = !state.dead;
+                state.frames.pop();
+                if body.last() == Some(&Stmt::Break(label)) {
+                    body.pop();
+                    exits -= 1;
+                    state.dead = dead;
+                    if exits == 0 {
+                        // The only return is the last statement: nothing to jump over.
+                        state.body.append(&mut body);
+                        drop(state);
+                        return self.take(result);
+                    }
+                }
+                let returns = falls_through || !state.dead || exits > 0;
+                state.dead = dead;
+                drop(state);
+                self.push(Stmt::Block { label, body });
+                if dead || !returns {
+                    self.state.borrow_mut().dead = true;
+                    return self.never();
+                }
+                self.take(result)
+            }
+            other => {
+                state.open.extend(other);
+                drop(state);
+                self.misuse("end of a function that is not open");
+                self.never()
+            }
+        }
+    }
+
+    /// `assert!(cond)`.
+    pub fn assert(&self, cond: Val<bool>, line: u32, message: Option<&'static str>) {
+        let site = self.site(code::ASSERT, line, message, ASSERT);
+        self.fault_if(cond.operand(), false, site);
+    }
+
+    /// `panic!()`.
+    pub fn panic(&self, line: u32, message: Option<&'static str>) {
+        if let Some(site) = self.site(code::PANIC, line, message, PANIC) {
+            self.terminate(Stmt::Fault { site });
+        }
+    }
+}
