@@ -1,0 +1,247 @@
+//! Calls: device functions, methods of numbers, sends, `assert!` and `panic!`.
+
+use super::model::{Stmt, Value, ValueKind};
+use super::{Binding, Parser, line, line_of, methods};
+use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned;
+use syn::{Expr, ExprCall, ExprMethodCall, Lit, Macro, Path, PathArguments, Token};
+
+/// What the context answers, and the builder's method for it.
+const CONTEXT: [(&str, &str); 3] = [("now", "cx_now"), ("worker", "cx_worker"), ("lane", "cx_lane")];
+
+impl Parser<'_> {
+    /// Whether `expr` is the handler's context.
+    pub(super) fn is_context(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Path(path) => {
+                path.path.get_ident().is_some_and(|name| self.binding(name) == Some(Binding::Context))
+            }
+            Expr::Paren(inner) => self.is_context(&inner.expr),
+            Expr::Group(inner) => self.is_context(&inner.expr),
+            _ => false,
+        }
+    }
+
+    /// A call by path: of a function marked `#[gpu_fn]`.
+    pub(super) fn call(&mut self, call: &ExprCall) -> Value {
+        let span = call.span();
+        let Expr::Path(function) = &*call.func else {
+            self.errors.at(&call.func, "only functions marked #[gpu_fn] can be called on the device, by their path");
+            return Value::error(span);
+        };
+        let args = self.operands(&call.args);
+        if let Some(message) = self.not_callable(&function.path, function.qself.is_some()) {
+            self.errors.at(&call.func, message);
+            return Value::error(span);
+        }
+        Value::new(span, ValueKind::Call { path: function.path.clone(), args })
+    }
+
+    /// Why a path cannot be that of a `#[gpu_fn]`, if its tokens tell.
+    fn not_callable(&self, path: &Path, qualified: bool) -> Option<String> {
+        let last = path.segments.last()?;
+        if path.get_ident().is_some_and(|name| self.binding(name).is_some()) {
+            return Some("closures and function pointers are not supported on the device: call a #[gpu_fn] by its path".into());
+        }
+        if path.segments.iter().any(|segment| !matches!(segment.arguments, PathArguments::None)) {
+            return Some("generic functions are not supported on the device yet: write a #[gpu_fn] for the type".into());
+        }
+        let name = last.ident.to_string();
+        match name.as_str() {
+            "Some" | "None" | "Ok" | "Err" => {
+                return Some(format!("`{name}` is not supported on the device yet: use a value and a flag"));
+            }
+            _ if name.starts_with(|c: char| c.is_uppercase()) => {
+                return Some("tuple structs and enums are not supported on the device: use a struct with named fields".into());
+            }
+            _ => {}
+        }
+        let owner = path.segments.iter().rev().nth(1)?.ident.to_string();
+        let primitive = ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "f32", "f64", "bool"]
+            .contains(&owner.as_str());
+        if primitive {
+            return Some(match methods::find(&name) {
+                Some(_) => format!("write it as a method on the device: `value.{name}(..)`"),
+                None if name == "from" => format!("convert with `as {owner}` on the device"),
+                None => methods::unknown(&name),
+            });
+        }
+        if qualified || owner == "Self" || owner.starts_with(|c: char| c.is_uppercase()) {
+            return Some(
+                "associated functions are not supported on the device: move it to a free function marked #[gpu_fn]".into(),
+            );
+        }
+        None
+    }
+
+    /// A method call with a value: of a number, of an array, of the context.
+    pub(super) fn method_call(&mut self, call: &ExprMethodCall) -> Value {
+        let span = call.span();
+        let name = call.method.to_string();
+        if self.is_context(&call.receiver) {
+            return self.context_call(call);
+        }
+        if let Some(generics) = &call.turbofish {
+            self.errors.at(generics, "generic methods are not supported on the device: annotate the local instead");
+        }
+        if let Expr::Path(path) = &*call.receiver
+            && path.path.is_ident("self")
+        {
+            self.errors.at(
+                &call.method,
+                "methods of the actor cannot be called on the device: write a free function marked #[gpu_fn] that takes \
+                 the values it needs",
+            );
+            return Value::error(span);
+        }
+        if name == "len" && call.args.is_empty() {
+            return Value::new(call.method.span(), ValueKind::Len(self.place(&call.receiver)));
+        }
+        let operands = self.operands(std::iter::once(&*call.receiver).chain(&call.args));
+        let Some(method) = methods::find(&name) else {
+            self.errors.at(&call.method, methods::unknown(&name));
+            return Value::error(span);
+        };
+        if method.args != call.args.len() {
+            // rustc says so of the function itself.
+            return Value::error(span);
+        }
+        let line = method.faults.then(|| line(call.method.span()));
+        Value::new(call.method.span(), ValueKind::Op { method: method.name, operands, line })
+    }
+
+    fn context_call(&mut self, call: &ExprMethodCall) -> Value {
+        let span = call.span();
+        if call.method == "tell" {
+            return Value::new(span, ValueKind::After(Box::new(self.tell(call))));
+        }
+        if let Some((_, method)) = CONTEXT.iter().find(|(name, _)| call.method == name) { Value::new(call.method.span(), ValueKind::Context(method)) } else {
+            self.errors.at(
+                &call.method,
+                "the context has `tell`, `now`, `worker` and `lane` on the device; ask for nothing else",
+            );
+            Value::error(span)
+        }
+    }
+
+    /// `cx.tell(target.method(args))`
+    pub(super) fn tell(&mut self, call: &ExprMethodCall) -> Stmt {
+        let span = call.span();
+        let mut message = call.args.first();
+        while let Some(Expr::Paren(inner)) = message {
+            message = Some(&inner.expr);
+        }
+        let (Some(Expr::MethodCall(send)), 1) = (message, call.args.len()) else {
+            let context = self.context.as_ref().map_or_else(|| "cx".to_owned(), ToString::to_string);
+            let text = format!("a send has the form `{context}.tell(actor.method(arguments))` on the device");
+            match message {
+                Some(message) => self.errors.at(message, text),
+                None => self.errors.at(call, text),
+            }
+            return Stmt::Drop(Value::error(span));
+        };
+        if let Some(generics) = &send.turbofish {
+            self.errors.at(generics, "handlers are not generic");
+        }
+        if let Expr::Path(path) = &*send.receiver
+            && path.path.is_ident("self")
+        {
+            self.errors.at(
+                &send.receiver,
+                "`self` is the state, not an address: keep an `ActorId` in a field or take it as a parameter",
+            );
+            return Stmt::Drop(Value::error(span));
+        }
+        let target = self.place(&send.receiver);
+        let args = self.operands(&send.args);
+        Stmt::Tell { target, method: send.method.clone(), args, line: line_of(call) }
+    }
+
+    /// `assert!` and `panic!`; everything else is refused.
+    pub(super) fn macro_call(&mut self, mac: &Macro) -> Stmt {
+        let span = mac.span();
+        let name = mac.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
+        match name.as_str() {
+            "assert" => {
+                let Some(args) = self.errors.take(mac.parse_body::<AssertArgs>()) else {
+                    return Stmt::Drop(Value::error(span));
+                };
+                let cond = self.value(&args.cond);
+                Stmt::Assert { cond, message: self.message(&args.message), line: line_of(mac), span }
+            }
+            "panic" => {
+                let Some(args) = self.errors.take(mac.parse_body::<PanicArgs>()) else {
+                    return Stmt::Drop(Value::error(span));
+                };
+                Stmt::Panic { message: self.message(&args.0), line: line_of(mac), span }
+            }
+            _ => {
+                let message = match name.as_str() {
+                    "assert_eq" => "`assert_eq!` is not supported on the device yet: write `assert!(a == b)`",
+                    "assert_ne" => "`assert_ne!` is not supported on the device yet: write `assert!(a != b)`",
+                    "debug_assert" | "debug_assert_eq" | "debug_assert_ne" => {
+                        "debug assertions are not supported on the device: both twins must fault alike, so write `assert!`"
+                    }
+                    "unreachable" | "todo" | "unimplemented" => {
+                        "this macro is not supported on the device: write `panic!(\"why\")`"
+                    }
+                    "println" | "print" | "eprintln" | "eprint" | "dbg" | "format" | "write" | "writeln" => {
+                        "there is no text output on the device: reply with a value, or fault with `panic!(\"why\")`"
+                    }
+                    "vec" => "vectors live on the host's heap: use an array of fixed length, `[value; N]`",
+                    "matches" => "`matches!` is not supported on the device yet: compare with `==`",
+                    _ => "macros other than `assert!` and `panic!` are not supported on the device: write the code out",
+                };
+                self.errors.at(mac, message);
+                Stmt::Drop(Value::error(span))
+            }
+        }
+    }
+
+    /// The message of `assert!` or `panic!`: plain text.
+    fn message(&mut self, args: &[Expr]) -> Option<String> {
+        let (first, rest) = args.split_first()?;
+        if let Expr::Lit(literal) = first
+            && let Lit::Str(text) = &literal.lit
+        {
+            let text = text.value();
+            if rest.is_empty() && !text.contains(['{', '}']) {
+                return Some(text);
+            }
+            self.errors.at(first, "messages are plain text on the device: nothing can be formatted into them");
+            return None;
+        }
+        self.errors.at(first, "the message must be a string literal on the device");
+        None
+    }
+}
+
+/// `cond` and what follows it.
+struct AssertArgs {
+    cond: Expr,
+    message: Vec<Expr>,
+}
+
+impl Parse for AssertArgs {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let cond = input.parse()?;
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+        Ok(Self { cond, message: expressions(input)? })
+    }
+}
+
+/// What stands in `panic!`.
+struct PanicArgs(Vec<Expr>);
+
+impl Parse for PanicArgs {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        expressions(input).map(Self)
+    }
+}
+
+fn expressions(input: ParseStream<'_>) -> syn::Result<Vec<Expr>> {
+    let list = input.parse_terminated(Expr::parse, Token![,])?;
+    Ok(list.into_iter().collect())
+}

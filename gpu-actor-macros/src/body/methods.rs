@@ -1,0 +1,132 @@
+//! The methods of numbers that the handler language has, and what to say of the others.
+
+/// A method of the standard library's integers or floats that the builder has under the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Method {
+    /// Its name, in `std` and in the builder.
+    pub(crate) name: &'static str,
+    /// Arguments beside the receiver.
+    pub(crate) args: usize,
+    /// Whether it can fault, so that the builder wants the line.
+    pub(crate) faults: bool,
+}
+
+const fn method(name: &'static str, args: usize) -> Method {
+    Method { name, args, faults: false }
+}
+
+/// All of them, sorted by name.
+pub(crate) const METHODS: &[Method] = &[
+    Method { name: "abs", args: 0, faults: true },
+    method("ceil", 0),
+    method("count_ones", 0),
+    method("floor", 0),
+    method("leading_zeros", 0),
+    method("max", 1),
+    method("min", 1),
+    method("mul_add", 2),
+    method("rotate_left", 1),
+    method("rotate_right", 1),
+    method("sqrt", 0),
+    method("trailing_zeros", 0),
+    method("trunc", 0),
+    method("wrapping_add", 1),
+    method("wrapping_mul", 1),
+    method("wrapping_neg", 0),
+    method("wrapping_shl", 1),
+    method("wrapping_shr", 1),
+    method("wrapping_sub", 1),
+];
+
+/// Looks a method up.
+pub(crate) fn find(name: &str) -> Option<Method> {
+    METHODS.iter().copied().find(|m| m.name == name)
+}
+
+/// What to say of a method that the language lacks: the alternative where there is one, the nearest name, the list.
+pub(crate) fn unknown(name: &str) -> String {
+    let hint = match name {
+        "iter" | "iter_mut" | "into_iter" => {
+            Some("loop over the indices: `for i in 0..array.len() { array[i] }`")
+        }
+        "clone" | "to_owned" => Some("every GPU type is `Copy`: leave the call out"),
+        "into" | "try_into" => Some("convert with `as`"),
+        "unwrap" | "expect" | "ok_or" | "unwrap_or" => {
+            Some("`Option` and `Result` are not part of the handler language: use plain values and `assert!`")
+        }
+        "push" | "pop" | "insert" | "remove" | "get" | "get_mut" | "push_str" | "contains" | "extend" => {
+            Some("collections live on the host: use a fixed array and an index")
+        }
+        "to_string" | "as_str" | "chars" | "as_bytes" => {
+            Some("text lives on the host: use a fixed array of bytes")
+        }
+        _ => None,
+    };
+    if let Some(hint) = hint {
+        return format!("the method `{name}` is not part of the handler language; {hint}");
+    }
+    if let Some(near) = nearest(name) {
+        format!("the method `{name}` is not part of the handler language; did you mean `{near}`?")
+    } else {
+        let names: Vec<_> = METHODS.iter().map(|m| m.name).collect();
+        format!(
+            "the method `{name}` is not part of the handler language, which has: {}, and `len` of an array; \
+             write a free function marked #[gpu_fn] for anything else",
+            names.join(", ")
+        )
+    }
+}
+
+/// The method whose name differs from `name` by the fewest edits, if that is few enough to be a slip.
+fn nearest(name: &str) -> Option<&'static str> {
+    let allowed = if name.len() < 5 { 1 } else { 2 };
+    METHODS
+        .iter()
+        .map(|m| (distance(name, m.name), m.name))
+        .min()
+        .filter(|(distance, _)| *distance <= allowed)
+        .map(|(_, name)| name)
+}
+
+/// The Levenshtein distance of two names.
+pub(crate) fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_is_sorted_and_found() {
+        assert!(METHODS.is_sorted_by_key(|m| m.name));
+        assert_eq!(find("mul_add").map(|m| m.args), Some(2));
+        assert_eq!(find("iter"), None);
+    }
+
+    #[test]
+    fn a_slip_names_the_method_that_was_meant() {
+        assert!(unknown("wraping_add").contains("did you mean `wrapping_add`?"));
+        assert!(unknown("sqr").contains("did you mean `sqrt`?"));
+        assert!(unknown("iter").contains("for i in 0..array.len()"));
+        assert!(unknown("frobnicate").contains("abs, ceil"));
+    }
+
+    #[test]
+    fn distance_counts_edits() {
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("min", "max"), 2);
+        assert_eq!(distance("rotate_left", "rotate_lift"), 1);
+    }
+}

@@ -1,0 +1,160 @@
+//! A function body as the handler language sees it: what the checks leave over for the emitter.
+//!
+//! Rules kept here: every node carries the span of the user's first token, for rustc's own errors; whatever can fault
+//! carries its source line; a name is either a local (a place) or a constant (verbatim tokens), never a guess.
+
+use proc_macro2::{Span, TokenStream};
+use syn::{Ident, Item, Member, Path, Type};
+
+/// Statements in order, and what the block is worth.
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub(crate) stmts: Vec<Stmt>,
+    pub(crate) tail: Tail,
+}
+
+/// The value of a block.
+#[derive(Debug)]
+pub(crate) enum Tail {
+    /// The value of its last expression.
+    Value(Box<Value>),
+    /// It ends without one.
+    Unit,
+    /// Its end is not reached.
+    Never,
+}
+
+/// Something done.
+#[derive(Debug)]
+pub(crate) enum Stmt {
+    /// `let name: ty = init;`
+    Let { name: Ident, ty: Option<Type>, init: Option<Value> },
+    /// A constant or an import, passed on as it is.
+    Item(Item),
+    /// An expression whose value is dropped.
+    Drop(Value),
+    /// `place = value`: the value first.
+    Assign { place: Place, value: Value },
+    /// `place op= value`: the value first, as Rust has it for primitive types.
+    Compound { method: &'static str, place: Place, value: Value, line: Option<u32>, span: Span },
+    /// `if` whose value nobody uses.
+    If { cond: Value, then: Block, otherwise: Option<Block> },
+    /// A block whose value nobody uses.
+    Block(Block),
+    /// A loop whose value nobody uses.
+    Loop(Loop),
+    /// `break`, with the value that a `loop` in value position waits for.
+    Break { id: usize, value: Option<Value>, waits: bool, span: Span },
+    /// `continue`.
+    Continue { id: usize, span: Span },
+    /// `return`.
+    Return { value: Option<Value>, span: Span },
+    /// `assert!`.
+    Assert { cond: Value, message: Option<String>, line: u32, span: Span },
+    /// `panic!`.
+    Panic { message: Option<String>, line: u32, span: Span },
+    /// `cx.tell(target.method(args))`.
+    Tell { target: Place, method: Ident, args: Vec<Value>, line: u32 },
+}
+
+/// A loop of any kind; `id` names its label.
+#[derive(Debug)]
+pub(crate) struct Loop {
+    pub(crate) id: usize,
+    pub(crate) line: u32,
+    pub(crate) span: Span,
+    pub(crate) head: Head,
+    pub(crate) body: Block,
+}
+
+/// What decides whether a loop goes on.
+#[derive(Debug)]
+pub(crate) enum Head {
+    /// `loop`
+    Forever,
+    /// `while`
+    While(Box<Value>),
+    /// `for name in from..to`, or `..=`.
+    Range { name: Option<(Ident, bool)>, from: Box<Value>, to: Box<Value>, inclusive: bool },
+}
+
+/// An expression that yields a value.
+#[derive(Debug)]
+pub(crate) struct Value {
+    pub(crate) span: Span,
+    pub(crate) kind: ValueKind,
+}
+
+/// The kinds of [`Value`].
+#[derive(Debug)]
+pub(crate) enum ValueKind {
+    /// Literals, paths that are no locals, and what is built from them only: evaluated by rustc.
+    Const(TokenStream),
+    /// `()`
+    Unit,
+    /// The content of a place.
+    Read(Place),
+    /// A builder operation of its operands: operators and the methods of numbers.
+    Op { method: &'static str, operands: Vec<Value>, line: Option<u32> },
+    /// `&&` or `||` with an operand on the right that must not always run.
+    Logic { and: bool, left: Box<Value>, right: Box<Value> },
+    /// `value as ty`
+    Cast { value: Box<Value>, ty: Type },
+    /// The length of the array in a place.
+    Len(Place),
+    /// A call of a function marked `#[gpu_fn]`.
+    Call { path: Path, args: Vec<Value> },
+    /// `[a, b, c]`
+    Array(Vec<Value>),
+    /// `[value; len]`
+    Repeat { value: Box<Value>, len: TokenStream },
+    /// `if` with both branches.
+    If { cond: Box<Value>, then: Block, otherwise: Block },
+    /// A block.
+    Block(Block),
+    /// `loop` that is left with values.
+    Loop(Box<Loop>),
+    /// What the context knows: the builder's method.
+    Context(&'static str),
+    /// A statement, worth `()`.
+    After(Box<Stmt>),
+    /// A statement after which nothing follows, worth anything.
+    Never(Box<Stmt>),
+    /// Stands for what was reported as an error; never emitted.
+    Error,
+}
+
+/// Something that can be read and written.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) span: Span,
+    pub(crate) kind: PlaceKind,
+}
+
+/// The kinds of [`Place`].
+#[derive(Debug)]
+pub(crate) enum PlaceKind {
+    /// A local or a parameter.
+    Local(Ident),
+    /// The actor's state.
+    State,
+    /// A field.
+    Field { base: Box<Place>, member: Member },
+    /// An element of an array.
+    Index { base: Box<Place>, index: Box<Value>, line: u32 },
+    /// A value that has no place of its own.
+    Temp(Box<Value>),
+    /// Stands for what was reported as an error; never emitted.
+    Error,
+}
+
+impl Place {
+    /// Whether it is rooted in something that the user can assign to.
+    pub(crate) fn is_assignable(&self) -> bool {
+        match &self.kind {
+            PlaceKind::Local(_) | PlaceKind::State | PlaceKind::Error => true,
+            PlaceKind::Field { base, .. } | PlaceKind::Index { base, .. } => base.is_assignable(),
+            PlaceKind::Temp(_) => false,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Statements and blocks.
+
+use super::model::{Block, Place, PlaceKind, Stmt, Tail, Value};
+use super::{Parser, flow, line_of};
+use proc_macro2::Ident;
+use syn::spanned::Spanned;
+use syn::{Attribute, BinOp, Expr, ExprAssign, ExprBinary, Item, Local, Pat, Type};
+
+impl Parser<'_> {
+    /// A block whose last expression is its value.
+    pub(super) fn block(&mut self, block: &syn::Block) -> Block {
+        self.scoped(|parser| {
+            let mut stmts = Vec::new();
+            let mut tail = if flow::block_diverges(block) { Tail::Never } else { Tail::Unit };
+            for (index, stmt) in block.stmts.iter().enumerate() {
+                let last = index + 1 == block.stmts.len();
+                match stmt {
+                    syn::Stmt::Expr(expr, None) if last && !flow::diverges(expr) => {
+                        tail = Tail::Value(Box::new(parser.value(expr)));
+                    }
+                    other => parser.statement(other, &mut stmts),
+                }
+            }
+            Block { stmts, tail }
+        })
+    }
+
+    /// A block whose value nobody uses.
+    pub(super) fn unit_block(&mut self, block: &syn::Block) -> Block {
+        self.scoped(|parser| {
+            let mut stmts = Vec::new();
+            for stmt in &block.stmts {
+                parser.statement(stmt, &mut stmts);
+            }
+            Block { stmts, tail: Tail::Unit }
+        })
+    }
+
+    fn statement(&mut self, stmt: &syn::Stmt, out: &mut Vec<Stmt>) {
+        match stmt {
+            syn::Stmt::Local(local) => out.extend(self.local(local)),
+            syn::Stmt::Expr(expr, _) => out.push(self.effect(expr)),
+            syn::Stmt::Macro(stmt) => {
+                self.attributes(&stmt.attrs);
+                out.push(self.macro_call(&stmt.mac));
+            }
+            syn::Stmt::Item(item @ (Item::Const(_) | Item::Use(_))) => {
+                if let Item::Const(constant) = item
+                    && let Some(scope) = self.scopes.last_mut()
+                {
+                    scope.remove(&constant.ident.to_string());
+                }
+                out.push(Stmt::Item(item.clone()));
+            }
+            syn::Stmt::Item(item) => {
+                self.errors.at(item, "items other than `const` and `use` have no place in a device function; move it out");
+            }
+        }
+    }
+
+    /// Lints and documentation may stand on statements; what changes the code must not.
+    pub(super) fn attributes(&mut self, attributes: &[Attribute]) {
+        const HARMLESS: [&str; 5] = ["allow", "warn", "deny", "expect", "doc"];
+        for attribute in attributes {
+            if !HARMLESS.iter().any(|name| attribute.path().is_ident(name)) {
+                self.errors.at(
+                    attribute,
+                    "this attribute is not supported inside device functions; put #[cfg] on the whole function",
+                );
+            }
+        }
+    }
+
+    fn local(&mut self, local: &Local) -> Option<Stmt> {
+        self.attributes(&local.attrs);
+        if let Some((_, otherwise)) = local.init.as_ref().and_then(|init| init.diverge.as_ref()) {
+            self.errors.at(otherwise, "`let ... else` is not supported on the device yet; use `if`");
+            return None;
+        }
+        let init = local.init.as_ref().map(|init| self.value(&init.expr));
+        let (pattern, ty) = match &local.pat {
+            Pat::Type(typed) => (&*typed.pat, Some((*typed.ty).clone())),
+            other => (other, None),
+        };
+        if let Some(ty) = &ty {
+            self.local_type(ty);
+        }
+        if let (Pat::Wild(_), Some(value)) = (pattern, init.as_ref().map(|value| value.span)) {
+            let value = init.unwrap_or_else(|| Value::unit(value));
+            return Some(Stmt::Drop(value));
+        }
+        let name = self.pattern(pattern)?.0;
+        self.bind(&name);
+        Some(Stmt::Let { name, ty, init })
+    }
+
+    pub(super) fn local_type(&mut self, ty: &Type) {
+        crate::types::check(ty, crate::types::Use::Local, self.errors);
+    }
+
+    /// The plain name that a pattern has to be, and whether it is `mut`.
+    pub(super) fn pattern(&mut self, pattern: &Pat) -> Option<(Ident, bool)> {
+        match pattern {
+            Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => {
+                Some((name.ident.clone(), name.mutability.is_some()))
+            }
+            Pat::Ident(name) if name.by_ref.is_some() => {
+                self.errors.at(name, "references cannot be kept in device functions; bind the value without `ref`");
+                None
+            }
+            other => {
+                self.errors.at(other, "this pattern is not supported on the device yet; bind a plain name");
+                None
+            }
+        }
+    }
+
+    /// An expression evaluated for its effect.
+    pub(super) fn effect(&mut self, expr: &Expr) -> Stmt {
+        match expr {
+            Expr::Paren(inner) => self.effect(&inner.expr),
+            Expr::Group(inner) => self.effect(&inner.expr),
+            Expr::Block(block) if block.label.is_none() => Stmt::Block(self.unit_block(&block.block)),
+            Expr::If(branch) => self.if_effect(branch),
+            Expr::Loop(_) | Expr::While(_) | Expr::ForLoop(_) => self.loop_effect(expr),
+            Expr::Break(_) | Expr::Continue(_) | Expr::Return(_) => self.jump(expr),
+            Expr::Assign(assign) => self.assign(assign),
+            Expr::Binary(binary) if flow::is_compound(&binary.op) => self.compound(binary),
+            Expr::Macro(mac) => self.macro_call(&mac.mac),
+            Expr::MethodCall(call) if self.is_context(&call.receiver) && call.method == "tell" => self.tell(call),
+            other => Stmt::Drop(self.value(other)),
+        }
+    }
+
+    fn assign(&mut self, assign: &ExprAssign) -> Stmt {
+        if let Expr::Infer(_) = &*assign.left {
+            return Stmt::Drop(self.value(&assign.right));
+        }
+        let value = self.value(&assign.right);
+        let place = self.target(&assign.left);
+        Stmt::Assign { place, value }
+    }
+
+    fn compound(&mut self, binary: &ExprBinary) -> Stmt {
+        let value = self.value(&binary.right);
+        let place = self.target(&binary.left);
+        let (method, faults) = match binary.op {
+            BinOp::AddAssign(_) => ("add", true),
+            BinOp::SubAssign(_) => ("sub", true),
+            BinOp::MulAssign(_) => ("mul", true),
+            BinOp::DivAssign(_) => ("div", true),
+            BinOp::RemAssign(_) => ("rem", true),
+            BinOp::ShlAssign(_) => ("shl", true),
+            BinOp::ShrAssign(_) => ("shr", true),
+            BinOp::BitAndAssign(_) => ("bitand", false),
+            BinOp::BitOrAssign(_) => ("bitor", false),
+            _ => ("bitxor", false),
+        };
+        let line = faults.then(|| line_of(binary));
+        Stmt::Compound { method, place, value, line, span: binary.op.span() }
+    }
+
+    /// A place that is written to.
+    fn target(&mut self, expr: &Expr) -> Place {
+        if let Expr::Tuple(_) | Expr::Array(_) | Expr::Struct(_) = expr {
+            self.errors.at(expr, "destructuring assignments are not supported on the device; assign one by one");
+            return Place { span: expr.span(), kind: PlaceKind::Error };
+        }
+        let place = self.place(expr);
+        if !place.is_assignable() {
+            self.errors.at(expr, "this cannot be assigned to; assign to a local or to a field of `self`");
+        }
+        place
+    }
+}
