@@ -8,3 +8,20 @@ pub mod clock;
 pub mod message;
 pub mod queue;
 pub mod worker;
+
+use crate::builder::Builder;
+use crate::error::LowerError;
+use crate::ir::{Function, ScalarType};
+
+/// The name of the ring kernel's entry; its one parameter is the address of the root record.
+pub const ENTRY: &str = "gpu_actor_ring";
+
+/// Lowers the ring kernel. Its module also needs the dispatch function, see [`dispatch`](crate::dispatch).
+///
+/// # Errors
+/// Never in practice: the kernel has no handler's fault and no recursion. The error is the builder's.
+pub fn kernel() -> Result<Function, LowerError> {
+    let b = Builder::kernel(ENTRY, &[ScalarType::U64]);
+    worker::work::__gpu(&b, b.arg(0));
+    b.finish()
+}

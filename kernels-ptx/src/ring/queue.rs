@@ -70,6 +70,12 @@ pub fn publish_sys(slot: u64, ticket: u64, high: u32) {
     st_release_sys(slot, sequence_word(ticket.wrapping_add(1), high));
 }
 
+/// Whether the host has given the slot back, so that the only producer of a ring may fill it with `ticket`.
+#[gpu_fn]
+pub fn is_free_sys(slot: u64, ticket: u64) -> bool {
+    (ld_acquire_sys(slot) as u32) == (ticket as u32)
+}
+
 /// Word 0 of the slot at `head` if a producer on this device has published it, else 0.
 ///
 /// A published word is never 0: its high half is a method id, which is not 0.

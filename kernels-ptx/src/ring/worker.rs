@@ -96,7 +96,7 @@ pub fn complete(
     let capacity = ld_weak(root_record.wrapping_add(root::COMPLETION_CAPACITY));
     let at = queue::slot_at(ld_weak(mine.wrapping_add(worker::COMPLETIONS)), capacity, size, ticket);
     // The host always drains its completions, so this wait ends; a ring of a peer is never waited for.
-    while (ld_acquire_sys(at) as u32) != (ticket as u32) {
+    while !queue::is_free_sys(at, ticket) {
         nanosleep(NAP);
     }
     st_weak(at.wrapping_add(slot::ACTOR), ld_weak(entry.wrapping_add(slot::ACTOR)));
@@ -114,6 +114,14 @@ pub fn wake_poller(control_block: u64) {
     if ld_relaxed_sys(control_block.wrapping_add(control::POLLER_SLEEPING)) != 0 {
         signal_host();
     }
+}
+
+/// Announces that this worker is about to sleep; whatever it looks at afterwards is either there already or its producer
+/// sees the announcement.
+#[gpu_fn]
+pub fn announce_sleep(my_line: u64) {
+    st_relaxed_sys(my_line.wrapping_add(line::SLEEPING), 1);
+    fence_sc_sys();
 }
 
 /// The ring kernel: every lane of every worker runs this until the host says stop.
@@ -394,21 +402,20 @@ pub fn work(root_record: u64) {
                 idle = idle.wrapping_add(1);
                 nanosleep(NAP);
             } else {
-                let mut look = false;
+                let mut came = false;
                 if my_lane == 0 {
                     st_relaxed_sys(my_line.wrapping_add(line::HEARTBEAT), heartbeat);
-                    st_relaxed_sys(my_line.wrapping_add(line::SLEEPING), 1);
-                    fence_sc_sys();
-                    look = ld_acquire_sys(control_block.wrapping_add(control::COMMAND)) != acked;
+                    announce_sleep(my_line);
+                    came = ld_acquire_sys(control_block.wrapping_add(control::COMMAND)) != acked;
                     if order == control::RUN {
                         let device_slot = queue::slot_at(device_inbox, device_capacity, size, device_head);
                         let host_slot = queue::slot_at(host_inbox, host_capacity, size, host_head);
-                        look = look
+                        came = came
                             || queue::ready_gpu(device_slot, device_head) != 0
                             || queue::ready_sys(host_slot, host_head) != 0;
                     }
                 }
-                if ballot(mask, look) == 0 {
+                if ballot(mask, came) == 0 {
                     nanosleep(SLEEP);
                 }
                 if my_lane == 0 {

@@ -1,0 +1,234 @@
+//! The rings and the clock under the model checker: every interleaving (up to a bound of preemptions) and every
+//! outcome of the memory model, over the very code that runs on the device and on the host.
+
+mod memory;
+
+use gpu_actor_rt::__private::ring::{Completion, Completions, Envelope, Inbox, Shape, wants_doorbell};
+use gpu_actor_rt::hlc::Clock;
+use kernels_ptx::abi::{line, slot};
+use kernels_ptx::device::{ld_weak, st_weak};
+use kernels_ptx::ring::queue::{self, FULL};
+use kernels_ptx::ring::worker::announce_sleep;
+use loom::thread;
+use memory::{HostWord, Model, Region};
+use std::sync::Arc;
+
+const SIZE: u64 = 64;
+const SHAPE: Shape = Shape { capacity: 2, slot_size: SIZE };
+/// Where the ticket counter and the worker's line are, behind two slots.
+const TICKET: u64 = 2 * SIZE;
+const LINE: u64 = TICKET + 128;
+const WORDS: u64 = (LINE + line::SIZE) / 8;
+
+/// Word 0 of the two slots, and all that is behind them, are control words.
+fn is_control(address: u64) -> bool {
+    address >= TICKET || address % SIZE == slot::SEQ_METHOD
+}
+
+fn ring() -> Arc<Model> {
+    let model = Model::new(WORDS, is_control);
+    model.set(SIZE, 1);
+    model
+}
+
+fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(model);
+}
+
+/// A device producer: claims, fills and publishes; `false` if the ring is full.
+fn produce(method: u32, value: u64) -> bool {
+    let ticket = queue::claim(TICKET, 0, SHAPE.capacity, SIZE);
+    if ticket == FULL {
+        return false;
+    }
+    let at = queue::slot_at(0, SHAPE.capacity, SIZE, ticket);
+    st_weak(at + slot::ACTOR, value);
+    st_weak(at + slot::HEADER, value ^ 0xff);
+    queue::publish_gpu(at, ticket, method);
+    true
+}
+
+/// The device consumer: takes the message at `head` if it is there.
+fn consume(head: u64) -> Option<(u32, u64)> {
+    let at = queue::slot_at(0, SHAPE.capacity, SIZE, head);
+    let word = queue::ready_gpu(at, head);
+    if word == 0 {
+        return None;
+    }
+    let value = ld_weak(at + slot::ACTOR);
+    assert_eq!(ld_weak(at + slot::HEADER), value ^ 0xff, "a torn message");
+    queue::release_gpu(at, head, SHAPE.capacity);
+    Some((queue::high_half(word), value))
+}
+
+#[test]
+fn device_inbox_takes_each_message_once_and_in_each_producers_order() {
+    check(3, || {
+        let model = ring();
+        model.clone().run(|| {
+            // Three messages through two slots: somebody may find the ring full and tries again.
+            let send = |method: u32, value: u64| {
+                while !produce(method, value) {
+                    thread::yield_now();
+                }
+            };
+            let one = thread::spawn(move || {
+                send(1, 10);
+                send(1, 11);
+            });
+            let two = thread::spawn(move || send(2, 20));
+            let mut seen = Vec::new();
+            while seen.len() < 3 {
+                match consume(seen.len() as u64) {
+                    Some(message) => seen.push(message),
+                    None => thread::yield_now(),
+                }
+            }
+            one.join().unwrap();
+            two.join().unwrap();
+            let of = |method| seen.iter().filter(|m| m.0 == method).map(|m| m.1).collect::<Vec<_>>();
+            assert_eq!((of(1), of(2)), (vec![10, 11], vec![20]));
+            assert_eq!(consume(3), None);
+        });
+    });
+}
+
+#[test]
+fn a_full_device_inbox_refuses_without_a_trace() {
+    check(3, || {
+        let model = ring();
+        model.clone().run(|| {
+            assert!(produce(1, 1));
+            let other = thread::spawn(|| produce(1, 2));
+            let mine = produce(1, 3);
+            let others = other.join().unwrap();
+            assert!(mine != others, "two slots, three messages");
+            assert_eq!(consume(0), Some((1, 1)));
+            assert_eq!(consume(1), Some((1, if mine { 3 } else { 2 })));
+            assert_eq!(consume(2), None);
+            assert!(produce(1, 4));
+            assert_eq!(consume(2), Some((1, 4)));
+        });
+    });
+}
+
+#[test]
+fn host_inbox_from_two_host_threads_to_the_device() {
+    check(2, || {
+        let model = ring();
+        model.clone().run(|| {
+            let inbox = Arc::new(Inbox::new(Region(model.clone(), 0), SHAPE));
+            let push = |inbox: &Inbox<Region>, method: u32, actor: u64| {
+                let envelope = Envelope { method, actor, hlc: 7, corr: 8, payload: &[actor ^ 0xff] };
+                while inbox.push(&envelope).is_err() {
+                    thread::yield_now();
+                }
+            };
+            let threads = [1, 2].map(|method| {
+                let inbox = Arc::clone(&inbox);
+                thread::spawn(move || push(&inbox, method, u64::from(method) * 10))
+            });
+            let mut seen = Vec::new();
+            while seen.len() < 2 {
+                let head = seen.len() as u64;
+                let at = queue::slot_at(0, SHAPE.capacity, SIZE, head);
+                let word = queue::ready_sys(at, head);
+                if word == 0 {
+                    thread::yield_now();
+                    continue;
+                }
+                let actor = ld_weak(at + slot::ACTOR);
+                assert_eq!(ld_weak(at + slot::HEADER), actor ^ 0xff);
+                assert_eq!((ld_weak(at + slot::HLC), ld_weak(at + slot::CORR)), (7, 8));
+                queue::release_sys(at, head, SHAPE.capacity);
+                seen.push((queue::high_half(word), actor));
+            }
+            for thread in threads {
+                thread.join().unwrap();
+            }
+            seen.sort_unstable();
+            assert_eq!(seen, [(1, 10), (2, 20)]);
+            assert_eq!(inbox.accepted(), 2);
+        });
+    });
+}
+
+#[test]
+fn completions_from_the_device_to_the_host() {
+    check(3, || {
+        let model = ring();
+        model.clone().run(|| {
+            let mut completions = Completions::new(Region(model.clone(), 0), SHAPE);
+            let worker = thread::spawn(|| {
+                for ticket in 0..3_u64 {
+                    let at = queue::slot_at(0, SHAPE.capacity, SIZE, ticket);
+                    while !queue::is_free_sys(at, ticket) {
+                        thread::yield_now();
+                    }
+                    for word in [slot::ACTOR, slot::HLC, slot::CORR, slot::HEADER] {
+                        st_weak(at + word, 100 * ticket + word);
+                    }
+                    queue::publish_sys(at, ticket, 1);
+                }
+            });
+            let mut out = Completion::default();
+            for ticket in 0..3 {
+                while !completions.pop(&mut out) {
+                    thread::yield_now();
+                }
+                let base = 100 * ticket;
+                assert_eq!(
+                    (out.kind, out.actor, out.hlc, out.corr, out.payload[0]),
+                    (1, base + slot::ACTOR, base + slot::HLC, base + slot::CORR, base + slot::HEADER)
+                );
+            }
+            worker.join().unwrap();
+            assert!(!completions.pop(&mut out));
+        });
+    });
+}
+
+#[test]
+fn no_message_is_slept_on() {
+    check(3, || {
+        let model = ring();
+        model.clone().run(|| {
+            let host = {
+                let model = Arc::clone(&model);
+                thread::spawn(move || {
+                    let inbox = Inbox::new(Region(model.clone(), 0), SHAPE);
+                    let envelope = Envelope { method: 1, actor: 1, hlc: 0, corr: 0, payload: &[] };
+                    inbox.push(&envelope).unwrap();
+                    wants_doorbell(&Region(model, LINE))
+                })
+            };
+            // The worker: announces, looks once more, and would sleep for good if it saw nothing.
+            announce_sleep(LINE);
+            let came = queue::ready_sys(0, 0) != 0;
+            let rung = host.join().unwrap();
+            assert!(came || rung, "the worker sleeps, the message is there, and nobody rings");
+        });
+    });
+}
+
+#[test]
+fn clock_stamps_are_never_given_twice() {
+    check(3, || {
+        let clock = Arc::new(Clock::<HostWord>::new(1 << 40));
+        let threads = [0, 1].map(|_| {
+            let clock = Arc::clone(&clock);
+            thread::spawn(move || {
+                let sent = clock.tick(5 << 10);
+                let received = clock.receive(sent + 3, 5 << 10).unwrap();
+                assert!(received > sent + 3);
+                [sent, received]
+            })
+        });
+        let mut stamps: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        stamps.sort_unstable();
+        stamps.dedup();
+        assert_eq!(stamps.len(), 4, "a stamp was given twice");
+    });
+}
