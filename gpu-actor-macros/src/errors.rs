@@ -3,7 +3,7 @@
 //! Rule kept here: a macro reports everything that it finds in one go, each error at the user's tokens, and generates
 //! nothing from input that it has found fault with.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::fmt::Display;
 
@@ -17,11 +17,6 @@ impl Errors {
     /// Reports `message` at all of `tokens`.
     pub(crate) fn at(&mut self, tokens: impl ToTokens, message: impl Display) {
         self.found.push(syn::Error::new_spanned(tokens, message));
-    }
-
-    /// Reports `message` at one span.
-    pub(crate) fn at_span(&mut self, span: Span, message: impl Display) {
-        self.found.push(syn::Error::new(span, message));
     }
 
     /// Takes over what a parser of syn's reported.

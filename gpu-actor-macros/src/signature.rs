@@ -29,11 +29,16 @@ impl Parameter {
                 check_name(&pat.ident, errors);
                 Some(Self { name: pat.ident.clone(), ty, mutable: pat.mutability.is_some() })
             }
-            Pat::Wild(_) => {
-                Some(Self { name: format_ident!("__unused{}", index, span = Span::call_site()), ty, mutable: false })
-            }
+            Pat::Wild(_) => Some(Self {
+                name: format_ident!("__unused{}", index, span = Span::call_site()),
+                ty,
+                mutable: false,
+            }),
             other => {
-                errors.at(other, "this pattern is not supported on the device: give the parameter a plain name");
+                errors.at(
+                    other,
+                    "this pattern is not supported on the device: give the parameter a plain name",
+                );
                 None
             }
         }
@@ -43,7 +48,10 @@ impl Parameter {
 /// Refuses what neither handlers nor device functions can be; `what` says which of them this is.
 pub(crate) fn check(signature: &Signature, what: &str, errors: &mut Errors) {
     if let Some(token) = &signature.asyncness {
-        errors.at(token, format!("{what} cannot be `async`: it runs to its end on the device; leave `async` out"));
+        errors.at(
+            token,
+            format!("{what} cannot be `async`: it runs to its end on the device; leave `async` out"),
+        );
     }
     if let Some(token) = &signature.unsafety {
         errors.at(token, format!("{what} cannot be `unsafe`; leave it out"));
@@ -54,7 +62,9 @@ pub(crate) fn check(signature: &Signature, what: &str, errors: &mut Errors) {
     if !signature.generics.params.is_empty() {
         errors.at(
             &signature.generics,
-            format!("{what} cannot be generic: the device runs code of known size; write it for a concrete type"),
+            format!(
+                "{what} cannot be generic: the device runs code of known size; write it for a concrete type"
+            ),
         );
     }
     if let Some(clause) = &signature.generics.where_clause {

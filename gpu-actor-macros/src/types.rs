@@ -28,18 +28,31 @@ pub(crate) fn check(ty: &Type, place: Use, errors: &mut Errors) {
         Type::Reference(_) => {
             errors.at(ty, "references cannot reach the device: pass the value itself (GPU types are `Copy`)");
         }
-        Type::Ptr(_) => errors.at(ty, "pointers have no meaning across host and device: use an index or an `ActorId`"),
-        Type::Slice(_) => errors.at(ty, "slices are not supported on the device: use an array of fixed length, `[T; N]`"),
+        Type::Ptr(_) => {
+            errors.at(ty, "pointers have no meaning across host and device: use an index or an `ActorId`");
+        }
+        Type::Slice(_) => {
+            errors.at(ty, "slices are not supported on the device: use an array of fixed length, `[T; N]`");
+        }
         Type::Tuple(_) => {
             errors.at(ty, "tuples have no fixed layout: use a struct with #[repr(C)] and #[derive(GpuData)]");
         }
-        Type::BareFn(_) => errors.at(ty, "function pointers are not supported on the device: call a #[gpu_fn] by name"),
+        Type::BareFn(_) => {
+            errors.at(ty, "function pointers are not supported on the device: call a #[gpu_fn] by name");
+        }
         Type::TraitObject(_) | Type::ImplTrait(_) => {
             errors.at(ty, "`dyn` and `impl` types are not supported on the device: name a concrete type");
         }
-        Type::Never(_) => errors.at(ty, "the type `!` is not supported on the device: leave the return type out"),
-        Type::Macro(_) => errors.at(ty, "macros in types are not supported on the device: write the type out"),
-        _ => errors.at(ty, "this type is not supported on the device: use numbers, arrays and #[derive(GpuData)] structs"),
+        Type::Never(_) => {
+            errors.at(ty, "the type `!` is not supported on the device: leave the return type out");
+        }
+        Type::Macro(_) => {
+            errors.at(ty, "macros in types are not supported on the device: write the type out");
+        }
+        _ => errors.at(
+            ty,
+            "this type is not supported on the device: use numbers, arrays and #[derive(GpuData)] structs",
+        ),
     }
 }
 

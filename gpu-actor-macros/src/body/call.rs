@@ -26,7 +26,8 @@ impl Parser<'_> {
     pub(super) fn call(&mut self, call: &ExprCall) -> Value {
         let span = call.span();
         let Expr::Path(function) = &*call.func else {
-            self.errors.at(&call.func, "only functions marked #[gpu_fn] can be called on the device, by their path");
+            self.errors
+                .at(&call.func, "only functions marked #[gpu_fn] can be called on the device, by their path");
             return Value::error(span);
         };
         let args = self.operands(&call.args);
@@ -44,7 +45,10 @@ impl Parser<'_> {
             return Some("closures and function pointers are not supported on the device: call a #[gpu_fn] by its path".into());
         }
         if path.segments.iter().any(|segment| !matches!(segment.arguments, PathArguments::None)) {
-            return Some("generic functions are not supported on the device yet: write a #[gpu_fn] for the type".into());
+            return Some(
+                "generic functions are not supported on the device yet: write a #[gpu_fn] for the type"
+                    .into(),
+            );
         }
         let name = last.ident.to_string();
         match name.as_str() {
@@ -52,13 +56,17 @@ impl Parser<'_> {
                 return Some(format!("`{name}` is not supported on the device yet: use a value and a flag"));
             }
             _ if name.starts_with(|c: char| c.is_uppercase()) => {
-                return Some("tuple structs and enums are not supported on the device: use a struct with named fields".into());
+                return Some(
+                    "tuple structs and enums are not supported on the device: use a struct with named fields"
+                        .into(),
+                );
             }
             _ => {}
         }
         let owner = path.segments.iter().rev().nth(1)?.ident.to_string();
-        let primitive = ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "f32", "f64", "bool"]
-            .contains(&owner.as_str());
+        let primitive =
+            ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "f32", "f64", "bool"]
+                .contains(&owner.as_str());
         if primitive {
             return Some(match methods::find(&name) {
                 Some(_) => format!("write it as a method on the device: `value.{name}(..)`"),
@@ -82,7 +90,8 @@ impl Parser<'_> {
             return self.context_call(call);
         }
         if let Some(generics) = &call.turbofish {
-            self.errors.at(generics, "generic methods are not supported on the device: annotate the local instead");
+            self.errors
+                .at(generics, "generic methods are not supported on the device: annotate the local instead");
         }
         if let Expr::Path(path) = &*call.receiver
             && path.path.is_ident("self")
@@ -115,7 +124,9 @@ impl Parser<'_> {
         if call.method == "tell" {
             return Value::new(span, ValueKind::After(Box::new(self.tell(call))));
         }
-        if let Some((_, method)) = CONTEXT.iter().find(|(name, _)| call.method == name) { Value::new(call.method.span(), ValueKind::Context(method)) } else {
+        if let Some((_, method)) = CONTEXT.iter().find(|(name, _)| call.method == name) {
+            Value::new(call.method.span(), ValueKind::Context(method))
+        } else {
             self.errors.at(
                 &call.method,
                 "the context has `tell`, `now`, `worker` and `lane` on the device; ask for nothing else",
@@ -190,7 +201,9 @@ impl Parser<'_> {
                     }
                     "vec" => "vectors live on the host's heap: use an array of fixed length, `[value; N]`",
                     "matches" => "`matches!` is not supported on the device yet: compare with `==`",
-                    _ => "macros other than `assert!` and `panic!` are not supported on the device: write the code out",
+                    _ => {
+                        "macros other than `assert!` and `panic!` are not supported on the device: write the code out"
+                    }
                 };
                 self.errors.at(mac, message);
                 Stmt::Drop(Value::error(span))
@@ -208,7 +221,8 @@ impl Parser<'_> {
             if rest.is_empty() && !text.contains(['{', '}']) {
                 return Some(text);
             }
-            self.errors.at(first, "messages are plain text on the device: nothing can be formatted into them");
+            self.errors
+                .at(first, "messages are plain text on the device: nothing can be formatted into them");
             return None;
         }
         self.errors.at(first, "the message must be a string literal on the device");

@@ -55,7 +55,8 @@ impl Parser<'_> {
     }
 
     pub(super) fn no_label(&mut self, label: impl ToTokens) {
-        self.errors.at(label, "labels are not supported on the device yet: use a flag, or a #[gpu_fn] that returns");
+        self.errors
+            .at(label, "labels are not supported on the device yet: use a flag, or a #[gpu_fn] that returns");
     }
 
     fn loop_body(&mut self, id: usize, waits: bool, body: &syn::Block) -> Block {
@@ -128,13 +129,17 @@ impl Parser<'_> {
                 let to = self.value(to);
                 return (from, to, matches!(range.limits, RangeLimits::Closed(_)));
             }
-            self.errors.at(range, "a `for` loop on the device needs both bounds of its range: `for i in 0..n`");
+            self.errors
+                .at(range, "a `for` loop on the device needs both bounds of its range: `for i in 0..n`");
         } else if let Expr::MethodCall(call) = inner
             && (call.method == "rev" || call.method == "step_by")
         {
             self.errors.at(
                 &call.method,
-                format!("`{}` is not supported on the device yet: use `while` and count yourself", call.method),
+                format!(
+                    "`{}` is not supported on the device yet: use `while` and count yourself",
+                    call.method
+                ),
             );
         } else {
             self.errors.at(

@@ -36,15 +36,21 @@ impl Parser<'_> {
             Expr::Tuple(tuple) if tuple.elems.is_empty() => ValueKind::Unit,
             Expr::Field(_) | Expr::Index(_) => ValueKind::Read(self.place(expr)),
             Expr::Unary(unary) => return self.unary(unary),
-            Expr::Binary(binary) if flow::is_compound(&binary.op) => ValueKind::After(Box::new(self.effect(expr))),
+            Expr::Binary(binary) if flow::is_compound(&binary.op) => {
+                ValueKind::After(Box::new(self.effect(expr)))
+            }
             Expr::Binary(binary) => return self.binary(binary),
             Expr::Cast(cast) => {
                 let value = Box::new(self.value(&cast.expr));
                 self.local_type(&cast.ty);
                 ValueKind::Cast { value, ty: (*cast.ty).clone() }
             }
-            Expr::Assign(_) | Expr::While(_) | Expr::ForLoop(_) => ValueKind::After(Box::new(self.effect(expr))),
-            Expr::Return(_) | Expr::Break(_) | Expr::Continue(_) => ValueKind::Never(Box::new(self.effect(expr))),
+            Expr::Assign(_) | Expr::While(_) | Expr::ForLoop(_) => {
+                ValueKind::After(Box::new(self.effect(expr)))
+            }
+            Expr::Return(_) | Expr::Break(_) | Expr::Continue(_) => {
+                ValueKind::Never(Box::new(self.effect(expr)))
+            }
             Expr::Macro(mac) => {
                 let stmt = Box::new(self.macro_call(&mac.mac));
                 if let Stmt::Panic { .. } = *stmt { ValueKind::Never(stmt) } else { ValueKind::After(stmt) }
@@ -94,10 +100,14 @@ impl Parser<'_> {
             Expr::Path(path) => self.is_constant_path(path),
             Expr::Paren(inner) => self.is_constant(&inner.expr),
             Expr::Group(inner) => self.is_constant(&inner.expr),
-            Expr::Unary(unary) => matches!(unary.op, UnOp::Neg(_) | UnOp::Not(_)) && self.is_constant(&unary.expr),
+            Expr::Unary(unary) => {
+                matches!(unary.op, UnOp::Neg(_) | UnOp::Not(_)) && self.is_constant(&unary.expr)
+            }
             Expr::Cast(cast) => self.is_constant(&cast.expr),
             Expr::Binary(binary) => {
-                !flow::is_compound(&binary.op) && self.is_constant(&binary.left) && self.is_constant(&binary.right)
+                !flow::is_compound(&binary.op)
+                    && self.is_constant(&binary.left)
+                    && self.is_constant(&binary.right)
             }
             Expr::Array(array) => array.elems.iter().all(|element| self.is_constant(element)),
             Expr::Repeat(repeat) => self.is_constant(&repeat.expr),
@@ -117,7 +127,9 @@ impl Parser<'_> {
 
     fn literal(&mut self, literal: &ExprLit) -> Value {
         let message = match &literal.lit {
-            Lit::Str(_) | Lit::CStr(_) => "text does not exist on the device: it belongs in `assert!` and `panic!` only",
+            Lit::Str(_) | Lit::CStr(_) => {
+                "text does not exist on the device: it belongs in `assert!` and `panic!` only"
+            }
             Lit::ByteStr(_) => "byte strings are references: use an array such as `[b'a', b'b']`",
             Lit::Char(_) => "`char` is not a GPU type: use a byte such as `b'a'`, or a `u32`",
             _ => "this literal is not supported on the device",
@@ -135,11 +147,15 @@ impl Parser<'_> {
                 Value::new(span, ValueKind::Read(Place { span, kind: PlaceKind::Local(name.clone()) }))
             }
             Some(Binding::Context) => {
-                self.errors.at(name, format!("the context cannot be passed on: send with `{name}.tell(actor.method(..))`"));
+                self.errors.at(
+                    name,
+                    format!("the context cannot be passed on: send with `{name}.tell(actor.method(..))`"),
+                );
                 Value::error(span)
             }
             None if name == "self" => {
-                self.errors.at(name, "`self` is a reference here: use its fields, or `*self` for the whole state");
+                self.errors
+                    .at(name, "`self` is a reference here: use its fields, or `*self` for the whole state");
                 Value::error(span)
             }
             None => {
@@ -203,7 +219,11 @@ impl Parser<'_> {
         let left = self.value(&binary.left);
         let right = self.value(&binary.right);
         let kind = if flow::is_free(&binary.right) {
-            ValueKind::Op { method: if and { "bitand" } else { "bitor" }, operands: vec![left, right], line: None }
+            ValueKind::Op {
+                method: if and { "bitand" } else { "bitor" },
+                operands: vec![left, right],
+                line: None,
+            }
         } else {
             ValueKind::Logic { and, left: Box::new(left), right: Box::new(right) }
         };
@@ -229,7 +249,10 @@ impl Parser<'_> {
             Expr::Unary(unary) if matches!(unary.op, UnOp::Deref(_)) => return self.deref(unary),
             Expr::Field(field) => {
                 if let Member::Unnamed(index) = &field.member {
-                    self.errors.at(index, "tuples and tuple structs are not supported on the device: name the field");
+                    self.errors.at(
+                        index,
+                        "tuples and tuple structs are not supported on the device: name the field",
+                    );
                     return Place { span, kind: PlaceKind::Error };
                 }
                 let base = Box::new(self.place(&field.base));
@@ -237,7 +260,8 @@ impl Parser<'_> {
             }
             Expr::Index(index) => {
                 if let Expr::Range(range) = &*index.index {
-                    self.errors.at(range, "slices are not supported on the device: index one element at a time");
+                    self.errors
+                        .at(range, "slices are not supported on the device: index one element at a time");
                     return Place { span, kind: PlaceKind::Error };
                 }
                 let base = Box::new(self.place(&index.expr));
@@ -271,10 +295,14 @@ impl Parser<'_> {
             Expr::Reference(_) | Expr::RawAddr(_) => {
                 "references cannot be kept in device functions: copy the value (GPU types are `Copy`)"
             }
-            Expr::Struct(_) => "struct literals are not supported on the device yet: assign the fields one by one",
+            Expr::Struct(_) => {
+                "struct literals are not supported on the device yet: assign the fields one by one"
+            }
             Expr::Tuple(_) => "tuples are not supported on the device: use separate locals",
             Expr::Range(_) => "ranges are supported only as what a `for` loop runs over",
-            Expr::Unsafe(_) => "`unsafe` blocks are not supported on the device: a handler is checked like any actor",
+            Expr::Unsafe(_) => {
+                "`unsafe` blocks are not supported on the device: a handler is checked like any actor"
+            }
             Expr::Async(_) | Expr::Await(_) => {
                 "a handler runs to its end on the device and cannot wait: send a message with `cx.tell` instead"
             }

@@ -60,9 +60,8 @@ pub(crate) fn has_break(expr: &ExprLoop) -> bool {
         fn visit_expr(&mut self, expr: &'ast Expr) {
             match expr {
                 Expr::Break(_) => self.0 = true,
-                Expr::Loop(_) | Expr::Closure(_) | Expr::Async(_) => {}
-                // A `break` in the condition of an inner loop leaves that loop.
-                Expr::While(_) => {}
+                // A `break` in the condition of an inner loop leaves that loop, too.
+                Expr::Loop(_) | Expr::While(_) | Expr::Closure(_) | Expr::Async(_) => {}
                 Expr::ForLoop(inner) => self.visit_expr(&inner.expr),
                 other => visit::visit_expr(self, other),
             }
@@ -103,7 +102,17 @@ pub(crate) fn is_free(expr: &Expr) -> bool {
             use BinOp::{And, BitAnd, BitOr, BitXor, Eq, Ge, Gt, Le, Lt, Ne, Or};
             matches!(
                 expr.op,
-                Eq(_) | Ne(_) | Lt(_) | Le(_) | Gt(_) | Ge(_) | And(_) | Or(_) | BitAnd(_) | BitOr(_) | BitXor(_)
+                Eq(_)
+                    | Ne(_)
+                    | Lt(_)
+                    | Le(_)
+                    | Gt(_)
+                    | Ge(_)
+                    | And(_)
+                    | Or(_)
+                    | BitAnd(_)
+                    | BitOr(_)
+                    | BitXor(_)
             ) && is_free(&expr.left)
                 && is_free(&expr.right)
         }
@@ -118,7 +127,9 @@ mod tests {
 
     #[test]
     fn divergence_follows_evaluation() {
-        assert!(diverges(&q!({ return 1; })));
+        assert!(diverges(&q!({
+            return 1;
+        })));
         assert!(diverges(&q!(if c { return 1 } else { panic!("no") })));
         assert!(!diverges(&q!(if c {
             return 1;

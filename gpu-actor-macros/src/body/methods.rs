@@ -7,7 +7,7 @@ pub(crate) struct Method {
     pub(crate) name: &'static str,
     /// Arguments beside the receiver.
     pub(crate) args: usize,
-    /// Whether it can fault, so that the builder wants the line.
+    /// Whether the builder wants the line, because it can fault.
     pub(crate) faults: bool,
 }
 
@@ -15,24 +15,59 @@ const fn method(name: &'static str, args: usize) -> Method {
     Method { name, args, faults: false }
 }
 
+const fn faulting(name: &'static str, args: usize) -> Method {
+    Method { name, args, faults: true }
+}
+
 /// All of them, sorted by name.
 pub(crate) const METHODS: &[Method] = &[
-    Method { name: "abs", args: 0, faults: true },
+    faulting("abs", 0),
+    method("abs_diff", 1),
     method("ceil", 0),
+    faulting("clamp", 2),
+    method("copysign", 1),
     method("count_ones", 0),
+    method("count_zeros", 0),
+    faulting("div_euclid", 1),
     method("floor", 0),
+    method("fract", 0),
+    method("is_finite", 0),
+    method("is_infinite", 0),
+    method("is_nan", 0),
+    method("is_negative", 0),
+    method("is_positive", 0),
+    method("is_power_of_two", 0),
+    method("is_sign_negative", 0),
+    method("is_sign_positive", 0),
+    method("leading_ones", 0),
     method("leading_zeros", 0),
     method("max", 1),
     method("min", 1),
     method("mul_add", 2),
+    faulting("pow", 1),
+    method("recip", 0),
+    faulting("rem_euclid", 1),
+    method("reverse_bits", 0),
     method("rotate_left", 1),
     method("rotate_right", 1),
+    method("round", 0),
+    method("round_ties_even", 0),
+    method("saturating_add", 1),
+    method("saturating_mul", 1),
+    method("saturating_sub", 1),
+    method("signum", 0),
     method("sqrt", 0),
+    method("swap_bytes", 0),
+    method("to_bits", 0),
+    method("trailing_ones", 0),
     method("trailing_zeros", 0),
     method("trunc", 0),
+    method("unsigned_abs", 0),
+    method("wrapping_abs", 0),
     method("wrapping_add", 1),
     method("wrapping_mul", 1),
     method("wrapping_neg", 0),
+    faulting("wrapping_pow", 1),
     method("wrapping_shl", 1),
     method("wrapping_shr", 1),
     method("wrapping_sub", 1),

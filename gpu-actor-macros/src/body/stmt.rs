@@ -53,7 +53,10 @@ impl Parser<'_> {
                 out.push(Stmt::Item(item.clone()));
             }
             syn::Stmt::Item(item) => {
-                self.errors.at(item, "items other than `const` and `use` have no place in a device function; move it out");
+                self.errors.at(
+                    item,
+                    "items other than `const` and `use` have no place in a device function; move it out",
+                );
             }
         }
     }
@@ -105,7 +108,8 @@ impl Parser<'_> {
                 Some((name.ident.clone(), name.mutability.is_some()))
             }
             Pat::Ident(name) if name.by_ref.is_some() => {
-                self.errors.at(name, "references cannot be kept in device functions; bind the value without `ref`");
+                self.errors
+                    .at(name, "references cannot be kept in device functions; bind the value without `ref`");
                 None
             }
             other => {
@@ -127,7 +131,9 @@ impl Parser<'_> {
             Expr::Assign(assign) => self.assign(assign),
             Expr::Binary(binary) if flow::is_compound(&binary.op) => self.compound(binary),
             Expr::Macro(mac) => self.macro_call(&mac.mac),
-            Expr::MethodCall(call) if self.is_context(&call.receiver) && call.method == "tell" => self.tell(call),
+            Expr::MethodCall(call) if self.is_context(&call.receiver) && call.method == "tell" => {
+                self.tell(call)
+            }
             other => Stmt::Drop(self.value(other)),
         }
     }
@@ -163,7 +169,8 @@ impl Parser<'_> {
     /// A place that is written to.
     fn target(&mut self, expr: &Expr) -> Place {
         if let Expr::Tuple(_) | Expr::Array(_) | Expr::Struct(_) = expr {
-            self.errors.at(expr, "destructuring assignments are not supported on the device; assign one by one");
+            self.errors
+                .at(expr, "destructuring assignments are not supported on the device; assign one by one");
             return Place { span: expr.span(), kind: PlaceKind::Error };
         }
         let place = self.place(expr);

@@ -96,7 +96,11 @@ fn stmt(stmt: &Stmt) -> TokenStream {
 }
 
 fn option(message: Option<&str>) -> TokenStream {
-    if let Some(message) = message { quote!(::core::option::Option::Some(#message)) } else { quote!(::core::option::Option::None) }
+    if let Some(message) = message {
+        quote!(::core::option::Option::Some(#message))
+    } else {
+        quote!(::core::option::Option::None)
+    }
 }
 
 fn let_stmt(name: &Ident, ty: Option<&syn::Type>, init: Option<&Value>) -> TokenStream {
@@ -108,7 +112,9 @@ fn let_stmt(name: &Ident, ty: Option<&syn::Type>, init: Option<&Value>) -> Token
         let at = here(init.span);
         let init = value(init);
         quote_spanned! {at=> let #name #ty = __b.local(#init); }
-    } else { quote! { let #name #ty = __b.slot(); } }
+    } else {
+        quote! { let #name #ty = __b.slot(); }
+    }
 }
 
 fn break_stmt(id: usize, value: Option<&Value>, waits: bool, span: Span) -> TokenStream {
@@ -220,7 +226,7 @@ fn value(value: &Value) -> TokenStream {
             let length = elements.len();
             let writes = elements.iter().enumerate().map(|(index, element)| {
                 let element = self::value(element);
-                quote!({ let __v = #element; __b.write(__b.element(__t, #index), __v); })
+                quote!({ let __v = #element; __b.write(__b.index(__t, __b.lit(#index), 0), __v); })
             });
             quote_spanned! {at=> { let __t = __b.slot::<[_; #length]>(); #(#writes)* __b.read(__t) } }
         }
@@ -230,7 +236,7 @@ fn value(value: &Value) -> TokenStream {
                 let __v = #value;
                 let __t = __b.slot::<[_; #len]>();
                 for __i in 0..(#len) {
-                    __b.write(__b.element(__t, __i), __v);
+                    __b.write(__b.index(__t, __b.lit(__i), 0), __v);
                 }
                 __b.read(__t)
             } }

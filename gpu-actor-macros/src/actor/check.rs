@@ -1,0 +1,233 @@
+//! From an impl block to the [model](super::model), with everything reported that keeps it from being one.
+
+use super::model::{Actor, Handler};
+use crate::body::{self, Parser};
+use crate::errors::Errors;
+use crate::signature::{self, Parameter};
+use crate::types::{self, Use};
+use proc_macro2::Ident;
+use syn::spanned::Spanned;
+use syn::{
+    Attribute, FnArg, ImplItem, ImplItemFn, ItemImpl, Meta, PatType, PathArguments, Receiver, ReturnType,
+    Type,
+};
+
+/// Names of methods that references and ids to actors have themselves, or by traits that everybody imports.
+const RESERVED: [&str; 22] = [
+    "borrow",
+    "borrow_mut",
+    "clone",
+    "clone_from",
+    "cmp",
+    "deref",
+    "drop",
+    "eq",
+    "fmt",
+    "from",
+    "hash",
+    "id",
+    "into",
+    "key",
+    "ne",
+    "partial_cmp",
+    "raw",
+    "to_owned",
+    "to_string",
+    "try_from",
+    "try_into",
+    "type_id",
+];
+
+/// Whether an attribute is `#[handler]`.
+pub(crate) fn is_handler(attribute: &Attribute) -> bool {
+    attribute.path().segments.last().is_some_and(|last| last.ident == "handler")
+}
+
+/// Reads the impl block.
+pub(crate) fn check(block: &ItemImpl, errors: &mut Errors) -> Option<Actor> {
+    if let Some((_, path, _)) = &block.trait_ {
+        errors.at(path, "#[gpu_actor] stands on the actor's own impl block, not on that of a trait");
+        return None;
+    }
+    if !block.generics.params.is_empty() {
+        errors.at(&block.generics, "an actor cannot be generic: its size has to be known; name the types");
+    }
+    if let Some(token) = &block.unsafety {
+        errors.at(token, "an actor's impl block cannot be `unsafe`; leave it out");
+    }
+    let name = actor_name(&block.self_ty, errors);
+
+    let mut handlers = Vec::new();
+    let mut any = false;
+    for item in &block.items {
+        match item {
+            ImplItem::Fn(function) => {
+                let mut marks = function.attrs.iter().filter(|attribute| is_handler(attribute));
+                if let Some(mark) = marks.next() {
+                    any = true;
+                    for again in marks {
+                        errors.at(again, "#[handler] is given twice; leave one out");
+                    }
+                    handlers.push(handler(mark, function, errors));
+                } else if let Some(attribute) =
+                    function.attrs.iter().find(|attribute| attribute.path().is_ident("gpu_fn"))
+                {
+                    errors.at(attribute, "a #[gpu_fn] stands outside of impl blocks: move the function out");
+                }
+            }
+            ImplItem::Const(constant) => misplaced(&constant.attrs, errors),
+            ImplItem::Type(alias) => misplaced(&alias.attrs, errors),
+            ImplItem::Macro(mac) => misplaced(&mac.attrs, errors),
+            _ => {}
+        }
+    }
+    if !any {
+        errors.at(
+            &block.self_ty,
+            "an actor needs a handler: mark a function of this impl block with #[handler]",
+        );
+    }
+    let line = body::line_of(&block.impl_token);
+    Some(Actor { ty: (*block.self_ty).clone(), name: name?, line, handlers })
+}
+
+fn misplaced(attributes: &[Attribute], errors: &mut Errors) {
+    for attribute in attributes.iter().filter(|attribute| is_handler(attribute)) {
+        errors.at(attribute, "#[handler] stands on functions");
+    }
+}
+
+/// The name of the state's type.
+fn actor_name(ty: &Type, errors: &mut Errors) -> Option<Ident> {
+    if let Type::Path(path) = ty
+        && path.qself.is_none()
+        && let Some(last) = path.path.segments.last()
+        && matches!(last.arguments, PathArguments::None)
+    {
+        return Some(last.ident.clone());
+    }
+    errors.at(ty, "an actor is a struct without parameters, named by its path");
+    None
+}
+
+fn handler(mark: &Attribute, function: &ImplItemFn, errors: &mut Errors) -> Handler {
+    match &mark.meta {
+        Meta::Path(_) => {}
+        Meta::List(list) => {
+            let kind = list.tokens.to_string();
+            errors.at(
+                &list.tokens,
+                match kind.as_str() {
+                    "warp" | "grid" => format!("`{kind}` handlers are not supported yet; write #[handler]"),
+                    _ => "#[handler] takes no options yet".to_owned(),
+                },
+            );
+        }
+        Meta::NameValue(pair) => errors.at(pair, "#[handler] takes no options yet"),
+    }
+    let signature = &function.sig;
+    signature::check(signature, "a handler", errors);
+    if let Some(token) = &signature.constness {
+        errors.at(token, "a handler cannot be `const`; leave it out");
+    }
+    let name = &signature.ident;
+    if RESERVED.iter().any(|reserved| name == reserved) {
+        errors.at(
+            name,
+            format!("every reference to an actor has a method `{name}` of its own; choose another name"),
+        );
+    }
+
+    let mut inputs = signature.inputs.iter();
+    let mutable = if let Some(FnArg::Receiver(receiver)) = inputs.next() {
+        self::receiver(receiver, errors)
+    } else {
+        errors.at(
+            &signature.ident,
+            "a handler takes the actor's state: make `&mut self` or `&self` its first parameter",
+        );
+        false
+    };
+    let (context, parameters) = self::parameters(inputs, errors);
+    let takes_context = context.is_some();
+    let context = context.flatten();
+    if let ReturnType::Type(_, ty) = &signature.output {
+        types::check(ty, Use::Stored, errors);
+    }
+    let names = parameters.iter().map(|parameter| &parameter.name);
+    let body = Parser::new(errors, true, context.as_ref(), names).body(&function.block);
+    let result_span = match &signature.output {
+        ReturnType::Default => name.span(),
+        ReturnType::Type(_, ty) => ty.span(),
+    };
+    let docs = function.attrs.iter().filter(|attribute| attribute.path().is_ident("doc"));
+    Handler {
+        name: name.clone(),
+        vis: function.vis.clone(),
+        cfgs: signature::cfgs(&function.attrs).into_iter().cloned().collect(),
+        docs: docs.cloned().collect(),
+        mutable,
+        takes_context,
+        parameters,
+        result: signature::result(&signature.output),
+        result_span,
+        line: body::line(name.span()),
+        body,
+    }
+}
+
+/// Whether the receiver is `&mut self`.
+fn receiver(receiver: &Receiver, errors: &mut Errors) -> bool {
+    if receiver.reference.is_none() || receiver.colon_token.is_some() {
+        errors.at(receiver, "a handler borrows the actor's state: write `&mut self` or `&self`");
+    } else if let Some((_, Some(lifetime))) = &receiver.reference {
+        errors.at(lifetime, "a handler's state has no named lifetime; write `&mut self`");
+    }
+    receiver.reference.is_some() && receiver.mutability.is_some()
+}
+
+/// The context's name, if there is a context and it has one, and what travels in the message.
+#[allow(clippy::option_option)]
+fn parameters<'a>(
+    inputs: impl Iterator<Item = &'a FnArg>,
+    errors: &mut Errors,
+) -> (Option<Option<Ident>>, Vec<Parameter>) {
+    let mut context = None;
+    let mut parameters = Vec::new();
+    for (index, input) in inputs.enumerate() {
+        let FnArg::Typed(typed) = input else { continue };
+        match context_name(typed, errors) {
+            Some(name) if index == 0 => context = Some(name),
+            Some(_) => errors.at(typed, "the context is the first parameter after `self`"),
+            None => parameters.extend(Parameter::parse(typed, index, Use::Stored, errors)),
+        }
+    }
+    (context, parameters)
+}
+
+/// The name of a parameter that is the context; `Some(None)` if it is one without a usable name.
+#[allow(clippy::option_option)]
+fn context_name(typed: &PatType, errors: &mut Errors) -> Option<Option<Ident>> {
+    let (ty, mutable) = match &*typed.ty {
+        Type::Reference(reference) => (&*reference.elem, reference.mutability.is_some()),
+        other => (other, false),
+    };
+    let Type::Path(path) = ty else { return None };
+    if path.path.segments.last().is_none_or(|last| last.ident != "Cx") {
+        return None;
+    }
+    if !mutable {
+        errors.at(&typed.ty, "the context is borrowed mutably: write `&mut Cx`");
+    }
+    match &*typed.pat {
+        syn::Pat::Ident(pat) if pat.by_ref.is_none() && pat.mutability.is_none() && pat.subpat.is_none() => {
+            body::check_name(&pat.ident, errors);
+            Some(Some(pat.ident.clone()))
+        }
+        syn::Pat::Wild(_) => Some(None),
+        other => {
+            errors.at(other, "give the context a plain name: `cx: &mut Cx`");
+            Some(None)
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The model of an actor type as code: twins, records, stubs and the test that every handler can be lowered.
+
+use super::check::is_handler;
+use super::model::{Actor, Handler};
+use super::stubs::{self, message_name, method_name};
+use crate::emit::{block, here, quiet, rt};
+use crate::errors::Errors;
+use crate::signature::Parameter;
+use crate::types::without_self;
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::{ImplItem, ItemImpl};
+
+/// The impl block without the marks, and what goes beside it.
+pub(crate) fn expand(block: &ItemImpl, actor: Option<&Actor>, errors: Errors) -> TokenStream {
+    let mut native = block.clone();
+    for item in &mut native.items {
+        if let ImplItem::Fn(function) = item {
+            function.attrs.retain(|attribute| !is_handler(attribute));
+        }
+    }
+    match actor {
+        Some(actor) if errors.is_empty() => {
+            let generated = generate(actor);
+            quote!(#native #generated)
+        }
+        _ => {
+            let errors = errors.into_tokens();
+            quote!(#native #errors)
+        }
+    }
+}
+
+fn generate(actor: &Actor) -> TokenStream {
+    let (rt, quiet) = (rt(), quiet());
+    let ty = &actor.ty;
+    let messages = actor.handlers.iter().map(|handler| stubs::message(actor, handler));
+    let twins = actor.handlers.iter().map(twin);
+    let natives = actor.handlers.iter().map(|handler| native(actor, handler));
+    let methods = actor.handlers.iter().map(|handler| method(actor, handler));
+    let stubs = stubs::types(actor);
+    let info = info(actor);
+    let distinct = distinct(actor);
+    let test = test(actor);
+    quote! {
+        const _: () = {
+            #(#messages)*
+
+            #[automatically_derived]
+            #quiet
+            impl #ty { #(#twins)* }
+
+            /// Writes the state back when the handler is done, and when it panics: the device does no less.
+            #[doc(hidden)]
+            #quiet
+            struct __State<'a> {
+                value: #ty,
+                bytes: &'a mut [u8],
+            }
+            #[automatically_derived]
+            impl ::core::ops::Drop for __State<'_> {
+                fn drop(&mut self) {
+                    #rt::GpuData::encode(&self.value, self.bytes);
+                }
+            }
+
+            #(#natives)*
+            #(#methods)*
+            #distinct
+            #stubs
+            #info
+            #rt::inventory::submit! { #rt::Registration(<#ty as #rt::Actor>::info) }
+        };
+        #test
+    }
+}
+
+/// The device twin of one handler.
+fn twin(handler: &Handler) -> TokenStream {
+    let rt = rt();
+    let Handler { name, cfgs, parameters, result, .. } = handler;
+    let twin = format_ident!("__gpu_{}", name);
+    let message = message_name(handler);
+    let places = parameters.iter().map(|Parameter { name, ty, mutable }| {
+        let place = quote!(__b.param::<#ty>(::core::mem::offset_of!(#message, #name)));
+        if *mutable { quote!(let #name = __b.local(__b.read(#place));) } else { quote!(let #name = #place;) }
+    });
+    let body = block(&handler.body);
+    let frame = quote_spanned!(here(handler.result_span)=> __b.frame_begin::<#result>);
+    let path = format!("::{}", name.unraw());
+    quote! {
+        #(#cfgs)*
+        #[doc(hidden)]
+        pub fn #twin(__b: &#rt::Builder) {
+            let __self = __b.state::<Self>();
+            #(#places)*
+            let __frame = #frame(::core::concat!(::core::module_path!(), #path));
+            {
+                let __v = #body;
+                __b.ret(&__frame, __v);
+            }
+            let __v = __b.frame_end(__frame);
+            __b.reply(__v);
+        }
+    }
+}
+
+/// The handler as a function of bytes.
+fn native(actor: &Actor, handler: &Handler) -> TokenStream {
+    let (rt, quiet) = (rt(), quiet());
+    let Handler { name, cfgs, .. } = handler;
+    let ty = &actor.ty;
+    let entry = format_ident!("__native_{}", name);
+    let message = message_name(handler);
+    let result = without_self(&handler.result, &actor.ty);
+    let receiver = if handler.mutable { quote!(&mut __state.value) } else { quote!(&__state.value) };
+    let context = handler.takes_context.then(|| quote!(, __cx));
+    let names = handler.parameters.iter().map(|parameter| &parameter.name);
+    quote! {
+        #(#cfgs)*
+        #[doc(hidden)]
+        #quiet
+        fn #entry(__bytes: &mut [u8], __message: &[u8], __cx: &mut #rt::Cx, __reply: &mut [u8]) {
+            let __message = <#message as #rt::GpuData>::decode(__message);
+            let mut __state = __State { value: <#ty as #rt::GpuData>::decode(__bytes), bytes: __bytes };
+            let __result: #result = <#ty>::#name(#receiver #context #(, __message.#names)*);
+            ::core::mem::drop(__state);
+            #rt::GpuData::encode(&__result, __reply);
+        }
+    }
+}
+
+/// The handler's record.
+fn method(actor: &Actor, handler: &Handler) -> TokenStream {
+    let (rt, quiet) = (rt(), quiet());
+    let Handler { name, cfgs, line, .. } = handler;
+    let ty = &actor.ty;
+    let method = method_name(handler);
+    let message = message_name(handler);
+    let result = without_self(&handler.result, &actor.ty);
+    let text = name.unraw().to_string();
+    let (twin, entry) = (format_ident!("__gpu_{}", name), format_ident!("__native_{}", name));
+    quote! {
+        #(#cfgs)*
+        #[doc(hidden)]
+        #quiet
+        const #method: #rt::MethodInfo = #rt::MethodInfo {
+            name: #text,
+            id: #rt::method_id(<#ty as #rt::ActorState>::TYPE_NAME, #text),
+            msg_size: ::core::mem::size_of::<#message>() as u32,
+            reply_size: ::core::mem::size_of::<#result>() as u32,
+            file: ::core::file!(),
+            line: #line,
+            lower: <#ty>::#twin,
+            native: #entry,
+            message: #rt::normalise::<#message>,
+            reply: #rt::normalise::<#result>,
+        };
+    }
+}
+
+/// The actor type's record.
+fn info(actor: &Actor) -> TokenStream {
+    let (rt, quiet) = (rt(), quiet());
+    let Actor { ty, line, handlers, .. } = actor;
+    let methods = handlers.iter().map(|handler| {
+        let (cfgs, method) = (&handler.cfgs, method_name(handler));
+        quote!(#(#cfgs)* #method)
+    });
+    quote! {
+        #[doc(hidden)]
+        #quiet
+        static __INFO: #rt::ActorInfo = #rt::ActorInfo {
+            name: <#ty as #rt::ActorState>::TYPE_NAME,
+            state_size: ::core::mem::size_of::<#ty>() as u32,
+            state_align: ::core::mem::align_of::<#ty>() as u32,
+            initial: |__out| #rt::GpuData::encode(&<#ty as ::core::default::Default>::default(), __out),
+            state: #rt::normalise::<#ty>,
+            methods: &[#(#methods,)*],
+            file: ::core::file!(),
+            line: #line,
+        };
+    }
+}
+
+/// Handlers whose names hash alike could not be told apart: an error at the later one's name.
+fn distinct(actor: &Actor) -> TokenStream {
+    let checks = actor.handlers.iter().enumerate().skip(1).map(|(index, handler)| {
+        let earlier = actor.handlers[..index].iter().map(|earlier| {
+            let (cfgs, method) = (&earlier.cfgs, method_name(earlier));
+            quote!(#(#cfgs)* #method.id)
+        });
+        let (cfgs, method) = (&handler.cfgs, method_name(handler));
+        let at = here(handler.name.span());
+        quote_spanned! {at=>
+            #(#cfgs)*
+            const _: () = {
+                let __earlier: &[u32] = &[#(#earlier,)*];
+                let mut __i = 0;
+                while __i < __earlier.len() {
+                    ::core::assert!(
+                        __earlier[__i] != #method.id,
+                        "the id of this handler equals that of an earlier one: choose another name"
+                    );
+                    __i += 1;
+                }
+            };
+        }
+    });
+    quote!(#(#checks)*)
+}
+
+/// A test of the user's crate that every handler can be lowered and verified.
+fn test(actor: &Actor) -> TokenStream {
+    let rt = rt();
+    let ty = &actor.ty;
+    let name = format_ident!("__{}_can_be_lowered", actor.name);
+    quote! {
+        #[cfg(test)]
+        #[test]
+        #[allow(non_snake_case, unnameable_test_items)]
+        fn #name() {
+            #rt::check_lowering(<#ty as #rt::Actor>::info());
+        }
+    }
+}

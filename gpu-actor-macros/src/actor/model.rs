@@ -1,0 +1,34 @@
+//! An actor type as its impl block describes it.
+
+use crate::body::model::Block;
+use crate::signature::Parameter;
+use proc_macro2::{Ident, Span};
+use syn::{Attribute, Type, Visibility};
+
+/// The impl block.
+pub(crate) struct Actor {
+    /// The state's type.
+    pub(crate) ty: Type,
+    /// Its name without a path.
+    pub(crate) name: Ident,
+    pub(crate) line: u32,
+    pub(crate) handlers: Vec<Handler>,
+}
+
+/// One handler.
+pub(crate) struct Handler {
+    pub(crate) name: Ident,
+    pub(crate) vis: Visibility,
+    pub(crate) cfgs: Vec<Attribute>,
+    pub(crate) docs: Vec<Attribute>,
+    /// Whether it takes `&mut self`.
+    pub(crate) mutable: bool,
+    /// Whether the context is its first parameter.
+    pub(crate) takes_context: bool,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) result: Type,
+    /// Where errors of the result's type are shown.
+    pub(crate) result_span: Span,
+    pub(crate) line: u32,
+    pub(crate) body: Block,
+}

@@ -1,0 +1,192 @@
+//! How others call an actor: a message per handler, and a method per handler for hosts, native and device twins.
+
+use super::model::{Actor, Handler};
+use crate::data::{self, Field, Layout};
+use crate::emit::{here, quiet, rt};
+use crate::types::without_self;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Type, Visibility};
+
+/// The struct that carries the handler's arguments.
+pub(super) fn message_name(handler: &Handler) -> Ident {
+    format_ident!("__Message_{}", handler.name, span = Span::call_site())
+}
+
+/// The constant with the handler's record.
+pub(super) fn method_name(handler: &Handler) -> Ident {
+    format_ident!("__METHOD_{}", handler.name, span = Span::call_site())
+}
+
+/// The handler's parameters as fields.
+pub(super) fn fields(actor: &Actor, handler: &Handler) -> Vec<(Ident, Type)> {
+    handler
+        .parameters
+        .iter()
+        .map(|parameter| (parameter.name.clone(), without_self(&parameter.ty, &actor.ty)))
+        .collect()
+}
+
+/// The message of one handler, checked for its size at the handler's name.
+pub(super) fn message(actor: &Actor, handler: &Handler) -> TokenStream {
+    let name = message_name(handler);
+    let (quiet, cfgs) = (quiet(), &handler.cfgs);
+    let fields = fields(actor, handler);
+    let declared = fields.iter().map(|(name, ty)| quote!(#name: #ty));
+    let layout = Layout {
+        name: name.clone(),
+        vis: Visibility::Inherited,
+        fields: fields
+            .iter()
+            .map(|(name, ty)| Field { name: name.clone(), vis: Visibility::Inherited, ty: ty.clone() })
+            .collect(),
+    };
+    let impls = data::impls(&layout);
+    let result = without_self(&handler.result, &actor.ty);
+    let sizes = quote_spanned! {here(handler.name.span())=>
+        const _: () = ::core::assert!(
+            ::core::mem::size_of::<#name>() <= 224,
+            "the parameters of this handler take more than the 224 bytes that fit a message: pass less at a time"
+        );
+    };
+    let reply = quote_spanned! {here(handler.result_span)=>
+        const _: () = ::core::assert!(
+            ::core::mem::size_of::<#result>() <= 224,
+            "this reply takes more than the 224 bytes that fit a message: reply with less at a time"
+        );
+    };
+    quote! {
+        #(#cfgs)*
+        #[doc(hidden)]
+        #[derive(Clone, Copy)]
+        #[repr(C)]
+        #quiet
+        struct #name { #(#declared,)* }
+        #(#cfgs)*
+        #impls
+        #(#cfgs)*
+        #sizes
+        #(#cfgs)*
+        #reply
+    }
+}
+
+/// The three types that dereferenced references and ids turn into, and their methods.
+pub(super) fn types(actor: &Actor) -> TokenStream {
+    let (rt, quiet) = (rt(), quiet());
+    let ty = &actor.ty;
+    let host = actor.handlers.iter().map(|handler| host_stub(actor, handler));
+    let native = actor.handlers.iter().map(|handler| native_stub(actor, handler));
+    let device = actor.handlers.iter().map(|handler| device_stub(actor, handler));
+    let [reference, id, device_id] =
+        ["Ref", "Id", "DeviceId"].map(|what| format_ident!("__{}{}", actor.name, what));
+    quote! {
+        #[doc(hidden)]
+        #[derive(Clone)]
+        #quiet
+        pub struct #reference(#rt::RawRef);
+
+        #quiet
+        impl #reference { #(#host)* }
+
+        #[automatically_derived]
+        impl ::core::convert::From<#rt::RawRef> for #reference {
+            fn from(__raw: #rt::RawRef) -> Self {
+                Self(__raw)
+            }
+        }
+
+        #[doc(hidden)]
+        #[derive(Clone, Copy)]
+        #[repr(transparent)]
+        #quiet
+        pub struct #id(u64);
+
+        #quiet
+        impl #id { #(#native)* }
+
+        #[automatically_derived]
+        impl ::core::convert::From<u64> for #id {
+            fn from(__raw: u64) -> Self {
+                Self(__raw)
+            }
+        }
+
+        #[automatically_derived]
+        impl ::core::convert::From<#id> for u64 {
+            fn from(__id: #id) -> Self {
+                __id.0
+            }
+        }
+
+        #[doc(hidden)]
+        #[derive(Clone, Copy)]
+        #quiet
+        pub struct #device_id(#rt::Place<u64>);
+
+        #quiet
+        impl #device_id { #(#device)* }
+
+        #[automatically_derived]
+        impl #rt::Actor for #ty {
+            type Ref = #reference;
+            type Id = #id;
+            type DeviceId = #device_id;
+            fn device_id(__raw: #rt::Place<u64>) -> #device_id {
+                #device_id(__raw)
+            }
+            fn info() -> &'static #rt::ActorInfo {
+                &__INFO
+            }
+        }
+    }
+}
+
+/// Asks or tells from the host.
+fn host_stub(actor: &Actor, handler: &Handler) -> TokenStream {
+    let Handler { name, vis, cfgs, docs, .. } = handler;
+    let rt = rt();
+    let (message, method) = (message_name(handler), method_name(handler));
+    let (names, types): (Vec<_>, Vec<_>) = fields(actor, handler).into_iter().unzip();
+    let result = without_self(&handler.result, &actor.ty);
+    quote! {
+        #(#cfgs)*
+        #(#docs)*
+        #vis fn #name(&self #(, #names: #types)*) -> #rt::Call<#result> {
+            self.0.call::<#message, #result>(&#method, #message { #(#names,)* })
+        }
+    }
+}
+
+/// The message of `cx.tell(..)` in a handler that runs natively.
+fn native_stub(actor: &Actor, handler: &Handler) -> TokenStream {
+    let Handler { name, vis, cfgs, docs, .. } = handler;
+    let rt = rt();
+    let (message, method) = (message_name(handler), method_name(handler));
+    let (names, types): (Vec<_>, Vec<_>) = fields(actor, handler).into_iter().unzip();
+    quote! {
+        #(#cfgs)*
+        #(#docs)*
+        #vis fn #name(&self #(, #names: #types)*) -> #rt::Message {
+            #rt::Message::new::<#message>(self.0, #method.id, #message { #(#names,)* })
+        }
+    }
+}
+
+/// `cx.tell(..)` in a handler that is being built for the device.
+fn device_stub(actor: &Actor, handler: &Handler) -> TokenStream {
+    let Handler { vis, cfgs, .. } = handler;
+    let rt = rt();
+    let (message, method) = (message_name(handler), method_name(handler));
+    let stub = format_ident!("__gpu_{}", handler.name);
+    let (names, types): (Vec<_>, Vec<_>) = fields(actor, handler).into_iter().unzip();
+    quote! {
+        #(#cfgs)*
+        #[doc(hidden)]
+        #vis fn #stub(&self, __b: &#rt::Builder, __line: u32 #(, #names: #rt::Val<#types>)*) {
+            __b.at_line(__line);
+            let __slot = __b.send(__b.read(self.0), #method.id);
+            #(__b.send_arg::<#types>(&__slot, ::core::mem::offset_of!(#message, #names), #names);)*
+        }
+    }
+}
