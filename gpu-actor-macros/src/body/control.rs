@@ -75,7 +75,6 @@ impl Parser<'_> {
         if let Some(label) = &expr.label {
             self.no_label(label);
         }
-        self.attributes(&expr.attrs);
         let id = self.open();
         let body = self.loop_body(id, waits, &expr.body);
         Loop { id, line: line_of(expr), span: expr.loop_token.span, head: Head::Forever, body }
@@ -85,7 +84,6 @@ impl Parser<'_> {
         if let Some(label) = &expr.label {
             self.no_label(label);
         }
-        self.attributes(&expr.attrs);
         let id = self.open();
         // The condition belongs to the loop: a `break` in it leaves this one.
         self.loops.push(OpenLoop { id, waits: false });
@@ -99,7 +97,6 @@ impl Parser<'_> {
         if let Some(label) = &expr.label {
             self.no_label(label);
         }
-        self.attributes(&expr.attrs);
         let id = self.open();
         let (from, to, inclusive) = self.range(&expr.expr);
         let name = if let Pat::Wild(_) = &*expr.pat { None } else { self.pattern(&expr.pat) };

@@ -65,10 +65,7 @@ impl Parser<'_> {
             Expr::Loop(expr) => return self.loop_value(expr),
             Expr::Call(call) => return self.call(call),
             Expr::MethodCall(call) => return self.method_call(call),
-            Expr::Array(array) => {
-                self.attributes(&array.attrs);
-                ValueKind::Array(self.operands(&array.elems))
-            }
+            Expr::Array(array) => ValueKind::Array(self.operands(&array.elems)),
             Expr::Repeat(repeat) => return self.repeat(repeat),
             other => return self.unsupported(other),
         };

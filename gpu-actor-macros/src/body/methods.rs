@@ -155,7 +155,7 @@ mod tests {
         assert!(unknown("wraping_add").contains("did you mean `wrapping_add`?"));
         assert!(unknown("sqr").contains("did you mean `sqrt`?"));
         assert!(unknown("iter").contains("for i in 0..array.len()"));
-        assert!(unknown("frobnicate").contains("abs, ceil"));
+        assert!(unknown("frobnicate").contains("abs, abs_diff"));
     }
 
     #[test]

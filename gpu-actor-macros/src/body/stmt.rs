@@ -4,7 +4,11 @@ use super::model::{Block, Place, PlaceKind, Stmt, Tail, Value};
 use super::{Parser, flow, line_of};
 use proc_macro2::Ident;
 use syn::spanned::Spanned;
-use syn::{Attribute, BinOp, Expr, ExprAssign, ExprBinary, Item, Local, Pat, Type};
+use syn::{
+    Attribute, BinOp, Expr, ExprAssign, ExprBinary, ExprBlock, ExprBreak, ExprCall, ExprContinue, ExprField,
+    ExprForLoop, ExprIf, ExprLit, ExprLoop, ExprMacro, ExprMethodCall, ExprPath, ExprReturn, ExprWhile, Item,
+    Local, Pat, Type,
+};
 
 impl Parser<'_> {
     /// A block whose last expression is its value.
@@ -16,6 +20,7 @@ impl Parser<'_> {
                 let last = index + 1 == block.stmts.len();
                 match stmt {
                     syn::Stmt::Expr(expr, None) if last && !flow::diverges(expr) => {
+                        parser.attributes(attributes_of(expr));
                         tail = Tail::Value(Box::new(parser.value(expr)));
                     }
                     other => parser.statement(other, &mut stmts),
@@ -39,7 +44,10 @@ impl Parser<'_> {
     fn statement(&mut self, stmt: &syn::Stmt, out: &mut Vec<Stmt>) {
         match stmt {
             syn::Stmt::Local(local) => out.extend(self.local(local)),
-            syn::Stmt::Expr(expr, _) => out.push(self.effect(expr)),
+            syn::Stmt::Expr(expr, _) => {
+                self.attributes(attributes_of(expr));
+                out.push(self.effect(expr));
+            }
             syn::Stmt::Macro(stmt) => {
                 self.attributes(&stmt.attrs);
                 out.push(self.macro_call(&stmt.mac));
@@ -178,5 +186,28 @@ impl Parser<'_> {
             self.errors.at(expr, "this cannot be assigned to; assign to a local or to a field of `self`");
         }
         place
+    }
+}
+
+/// The attributes of the kinds of expressions that stand as statements.
+fn attributes_of(expr: &Expr) -> &[Attribute] {
+    match expr {
+        Expr::Assign(ExprAssign { attrs, .. })
+        | Expr::Binary(ExprBinary { attrs, .. })
+        | Expr::Block(ExprBlock { attrs, .. })
+        | Expr::Break(ExprBreak { attrs, .. })
+        | Expr::Call(ExprCall { attrs, .. })
+        | Expr::Continue(ExprContinue { attrs, .. })
+        | Expr::Field(ExprField { attrs, .. })
+        | Expr::ForLoop(ExprForLoop { attrs, .. })
+        | Expr::If(ExprIf { attrs, .. })
+        | Expr::Lit(ExprLit { attrs, .. })
+        | Expr::Loop(ExprLoop { attrs, .. })
+        | Expr::Macro(ExprMacro { attrs, .. })
+        | Expr::MethodCall(ExprMethodCall { attrs, .. })
+        | Expr::Path(ExprPath { attrs, .. })
+        | Expr::Return(ExprReturn { attrs, .. })
+        | Expr::While(ExprWhile { attrs, .. }) => attrs,
+        _ => &[],
     }
 }
