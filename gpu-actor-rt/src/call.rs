@@ -1,0 +1,281 @@
+//! A call of a handler from the host: awaited (ask), or told.
+//!
+//! Rules kept here: nothing is sent before the call is awaited or told; dropping an ask frees its entry, and the reply that
+//! comes later is counted, never delivered to another; a call that waits for space waits for a wake-up, not in a loop.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use kernels_ptx::abi::slot;
+use kernels_ptx::lang::GpuData;
+
+use crate::actor::MethodInfo;
+use crate::asks::{Outcome, Ticket};
+use crate::error::{Error, Result};
+use crate::id::RawId;
+use crate::refs::Target;
+use crate::ring::{PAYLOAD_WORDS, Refused};
+
+/// A call that has not been sent yet. Await it for the reply, or [`tell`](Self::tell) it.
+///
+/// Dropped without either, it does nothing.
+#[must_use = "a call does nothing until it is awaited or told"]
+pub struct Call<R> {
+    message: Prepared,
+    timeout: Option<Duration>,
+    reply: PhantomData<fn() -> R>,
+}
+
+/// A message and whom it is for.
+struct Prepared {
+    target: Arc<Target>,
+    method: &'static MethodInfo,
+    payload: [u64; PAYLOAD_WORDS],
+    words: u8,
+}
+
+/// A reply and its stamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stamped<R> {
+    /// The reply.
+    pub value: R,
+    /// The hybrid logical clock stamp of the reply: later than the handler's, which is later than the message's.
+    pub stamp: u64,
+}
+
+impl<R: GpuData> Call<R> {
+    pub(crate) fn new<M: GpuData>(target: Arc<Target>, method: &'static MethodInfo, message: &M) -> Self {
+        const { assert!(size_of::<M>() <= slot::MAX_PAYLOAD as usize, "a message has at most 224 bytes") };
+        const { assert!(size_of::<R>() <= slot::MAX_PAYLOAD as usize, "a reply has at most 224 bytes") };
+        let mut payload = [0u64; PAYLOAD_WORDS];
+        message.encode(&mut bytemuck::bytes_of_mut(&mut payload)[..size_of::<M>()]);
+        let words = size_of::<M>().div_ceil(8) as u8;
+        Self { message: Prepared { target, method, payload, words }, timeout: None, reply: PhantomData }
+    }
+
+    /// Waits for the reply at most so long, instead of [`Config::ask_timeout`](crate::Config::ask_timeout).
+    ///
+    /// The time includes the wait for space in the mailbox. A reply that comes later is counted in
+    /// [`Stats::late_replies`](crate::Stats::late_replies) and dropped.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sends the message without waiting for a reply.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when the mailbox is full, [`Error::Stopped`] when the system has stopped; the message was not sent.
+    pub fn tell(self) -> Result<()> {
+        let id = self.message.target.resolve()?;
+        self.message.post(id, 0).map_err(|refused| self.message.refused(refused))
+    }
+
+    /// Sends the message without waiting for a reply, but waits for space in the mailbox.
+    pub fn tell_wait(self) -> TellWait {
+        TellWait { message: self.message }
+    }
+
+    /// Sends the message and waits for the reply with its clock stamp.
+    pub fn ask_stamped(self) -> AskStamped<R> {
+        AskStamped { message: self.message, timeout: self.timeout, state: State::New, reply: PhantomData }
+    }
+}
+
+impl<R: GpuData> IntoFuture for Call<R> {
+    type Output = Result<R>;
+    type IntoFuture = Ask<R>;
+
+    fn into_future(self) -> Ask<R> {
+        Ask(self.ask_stamped())
+    }
+}
+
+impl<R> fmt::Debug for Call<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({}.{})", self.message.target, self.message.method.name)
+    }
+}
+
+impl Prepared {
+    #[inline]
+    fn post(&self, id: RawId, corr: u64) -> Result<(), Refused> {
+        self.target.system.post(id, self.method.id, corr, &self.payload[..usize::from(self.words)])
+    }
+
+    /// Posts, or registers the waker to be woken when there is space.
+    fn post_or_wait(&self, id: RawId, corr: u64, waker: &Waker) -> Poll<Result<(), Refused>> {
+        match self.post(id, corr) {
+            Err(Refused::Full) => {
+                let system = &self.target.system;
+                system.waiters[id.worker() as usize].register(waker);
+                // Between the first try and the registration a slot may have become free.
+                match self.post(id, corr) {
+                    Err(Refused::Full) => {
+                        system.wake_poller_before(0);
+                        Poll::Pending
+                    }
+                    done => Poll::Ready(done),
+                }
+            }
+            done => Poll::Ready(done),
+        }
+    }
+
+    #[cold]
+    fn refused(&self, refused: Refused) -> Error {
+        match refused {
+            Refused::Full => Error::Full {
+                actor: self.target.to_string(),
+                capacity: u64::from(self.target.system.settings.config.host_inbox),
+            },
+            Refused::Closed => self.target.system.stopped(),
+        }
+    }
+}
+
+/// The future of [`Call::tell_wait`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct TellWait {
+    message: Prepared,
+}
+
+impl Future for TellWait {
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let id = self.message.target.resolve()?;
+        self.message.post_or_wait(id, 0, cx.waker()).map_err(|refused| self.message.refused(refused))
+    }
+}
+
+impl fmt::Debug for TellWait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TellWait({}.{})", self.message.target, self.message.method.name)
+    }
+}
+
+/// The future of an awaited [`Call`].
+#[must_use = "futures do nothing unless awaited"]
+#[derive(Debug)]
+pub struct Ask<R>(AskStamped<R>);
+
+impl<R: GpuData> Future for Ask<R> {
+    type Output = Result<R>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<R>> {
+        Pin::new(&mut self.0).poll(cx).map_ok(|stamped| stamped.value)
+    }
+}
+
+/// The future of [`Call::ask_stamped`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct AskStamped<R> {
+    message: Prepared,
+    timeout: Option<Duration>,
+    state: State,
+    reply: PhantomData<fn() -> R>,
+}
+
+/// Where an ask stands.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    New,
+    /// Has an entry, waits for space in the mailbox.
+    Unsent(RawId, Ticket),
+    /// Waits for its reply.
+    Sent(Ticket),
+    Done,
+}
+
+impl<R: GpuData> AskStamped<R> {
+    fn timeout(&self) -> Duration {
+        self.timeout.unwrap_or(self.message.target.system.settings.config.ask_timeout)
+    }
+
+    fn begin(&mut self) -> Result<(RawId, Ticket)> {
+        let id = self.message.target.resolve()?;
+        let system = &self.message.target.system;
+        let timeout = u64::try_from(self.timeout().as_nanos()).unwrap_or(u64::MAX);
+        let deadline = system.monotonic().saturating_add(timeout);
+        let ticket = system
+            .asks
+            .allocate(deadline)
+            .map_err(|_| Error::TooManyAsks { limit: system.settings.config.max_pending_asks })?;
+        self.state = State::Unsent(id, ticket);
+        system.wake_poller_before(deadline);
+        Ok((id, ticket))
+    }
+
+    fn finish(&mut self, outcome: Outcome) -> Result<Stamped<R>> {
+        self.state = State::Done;
+        let (target, method) = (&self.message.target, self.message.method);
+        Err(match outcome {
+            Outcome::Reply { hlc, payload } => {
+                let bytes = &bytemuck::cast_slice(&payload)[..size_of::<R>()];
+                return Ok(Stamped { value: R::decode(bytes), stamp: hlc });
+            }
+            Outcome::Fault { actor, code_site, method } => {
+                target.system.fault(RawId(actor), code_site, method).into()
+            }
+            Outcome::TimedOut => {
+                let after = self.timeout();
+                tracing::warn!(actor = %target, handler = method.name, ?after, "no reply in time");
+                Error::Timeout { actor: target.to_string(), handler: method.name, after }
+            }
+            Outcome::Drift(source) => Error::Clock { actor: target.to_string(), source },
+            Outcome::Lost => target.system.stopped(),
+        })
+    }
+}
+
+impl<R: GpuData> Future for AskStamped<R> {
+    type Output = Result<Stamped<R>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if matches!(self.state, State::New)
+            && let Err(error) = self.begin()
+        {
+            self.state = State::Done;
+            return Poll::Ready(Err(error));
+        }
+        let (State::Unsent(_, ticket) | State::Sent(ticket)) = self.state else {
+            panic!("an ask was polled after it had ended");
+        };
+        // The waker goes in before the message goes out, so that no reply can come in between.
+        if let Poll::Ready(outcome) = self.message.target.system.asks.poll(ticket, cx.waker()) {
+            return Poll::Ready(self.finish(outcome));
+        }
+        if let State::Unsent(id, ticket) = self.state
+            && let Poll::Ready(posted) = self.message.post_or_wait(id, ticket.corr(), cx.waker())
+        {
+            self.state = State::Sent(ticket);
+            if let Err(refused) = posted {
+                self.message.target.system.asks.cancel(ticket);
+                self.state = State::Done;
+                return Poll::Ready(Err(self.message.refused(refused)));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl<R> Drop for AskStamped<R> {
+    fn drop(&mut self) {
+        if let State::Unsent(_, ticket) | State::Sent(ticket) = self.state {
+            self.message.target.system.asks.cancel(ticket);
+        }
+    }
+}
+
+impl<R> fmt::Debug for AskStamped<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ask({}.{}, {:?})", self.message.target, self.message.method.name, self.state)
+    }
+}

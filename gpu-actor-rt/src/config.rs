@@ -1,0 +1,235 @@
+//! How a system is set up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kernels_ptx::abi::{actor_id, corr};
+
+use crate::actor::{Actor, ActorInfo};
+use crate::cx::DEFAULT_OUTBOX;
+use crate::device::Device;
+use crate::error::{Error, Result};
+
+/// The options of an actor system; every one has a default that works.
+///
+/// ```
+/// use std::time::Duration;
+/// use gpu_actor_rt::Config;
+///
+/// let config = Config::default().workers(2).host_inbox(4096).ask_timeout(Duration::from_secs(1));
+/// # let _ = config;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Config {
+    pub(crate) workers: Option<u32>,
+    pub(crate) lanes: u32,
+    pub(crate) host_inbox: u32,
+    pub(crate) device_inbox: u32,
+    pub(crate) completions: u32,
+    pub(crate) spill: u32,
+    pub(crate) max_sends: u32,
+    pub(crate) budget: u64,
+    pub(crate) ask_timeout: Duration,
+    pub(crate) start_timeout: Duration,
+    pub(crate) shutdown_deadline: Duration,
+    pub(crate) drift_bound: Duration,
+    pub(crate) max_pending_asks: u32,
+    pub(crate) fault_history: usize,
+    pub(crate) device: Option<Arc<dyn Device>>,
+    pub(crate) actors: Option<Vec<fn() -> &'static ActorInfo>>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            workers: None,
+            lanes: 1,
+            host_inbox: 1024,
+            device_inbox: 4096,
+            completions: 1024,
+            spill: 4096,
+            max_sends: DEFAULT_OUTBOX,
+            budget: 1 << 24,
+            ask_timeout: Duration::from_secs(5),
+            start_timeout: Duration::from_secs(30),
+            shutdown_deadline: Duration::from_secs(10),
+            drift_bound: Duration::from_secs(60),
+            max_pending_asks: 1 << 20,
+            fault_history: 1024,
+            device: None,
+            actors: None,
+        }
+    }
+}
+
+impl Config {
+    /// Workers: blocks of the ring kernel, each of which owns a shard of the actors. Default: the machine's cores, at least 2
+    /// and at most 8.
+    pub fn workers(mut self, workers: u32) -> Self {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// Lanes of a worker, 1 to 32: how many actors a worker handles side by side. Default 1, the best on the software GPU.
+    pub fn lanes(mut self, lanes: u32) -> Self {
+        self.lanes = lanes;
+        self
+    }
+
+    /// Messages from the host that a worker's mailbox holds, rounded up to a power of two. Default 1024.
+    pub fn host_inbox(mut self, messages: u32) -> Self {
+        self.host_inbox = messages;
+        self
+    }
+
+    /// Messages from other actors that a worker's mailbox holds, rounded up to a power of two. Default 4096.
+    pub fn device_inbox(mut self, messages: u32) -> Self {
+        self.device_inbox = messages;
+        self
+    }
+
+    /// Replies and faults of a worker that wait for the host, rounded up to a power of two. Default 1024.
+    pub fn completions(mut self, completions: u32) -> Self {
+        self.completions = completions;
+        self
+    }
+
+    /// Sent messages that a worker keeps while the receivers' mailboxes are full, rounded up to a power of two; beyond
+    /// that they are dead letters. Default 4096.
+    pub fn spill(mut self, messages: u32) -> Self {
+        self.spill = messages;
+        self
+    }
+
+    /// Messages that one handler call may send. Default 16.
+    pub fn max_sends(mut self, messages: u32) -> Self {
+        self.max_sends = messages;
+        self
+    }
+
+    /// Loop back-edges that one message may take before it faults. Default 2^24.
+    pub fn budget(mut self, back_edges: u64) -> Self {
+        self.budget = back_edges;
+        self
+    }
+
+    /// How long an ask waits for its reply unless its call says otherwise. Default 5 s.
+    pub fn ask_timeout(mut self, timeout: Duration) -> Self {
+        self.ask_timeout = timeout;
+        self
+    }
+
+    /// How long the workers may take to come up. Default 30 s.
+    pub fn start_timeout(mut self, timeout: Duration) -> Self {
+        self.start_timeout = timeout;
+        self
+    }
+
+    /// How long [`shutdown`](crate::ActorSystem::shutdown) waits for accepted messages to be handled, and
+    /// [`pause`](crate::ActorSystem::pause) for the workers. Default 10 s.
+    pub fn shutdown_deadline(mut self, timeout: Duration) -> Self {
+        self.shutdown_deadline = timeout;
+        self
+    }
+
+    /// How far ahead of the receiver's clock a stamp may be. Default 60 s.
+    pub fn drift_bound(mut self, bound: Duration) -> Self {
+        self.drift_bound = bound;
+        self
+    }
+
+    /// Asks that may wait for replies at the same time. Default 2^20, at most about 2^24.
+    pub fn max_pending_asks(mut self, asks: u32) -> Self {
+        self.max_pending_asks = asks;
+        self
+    }
+
+    /// Fault events that are kept for a slow subscriber. Default 1024.
+    pub fn fault_history(mut self, events: usize) -> Self {
+        self.fault_history = events;
+        self
+    }
+
+    /// The device to run on. Default: a software GPU of the system's own.
+    pub fn device(mut self, device: Arc<dyn Device>) -> Self {
+        self.device = Some(device);
+        self
+    }
+
+    /// Restricts the system to the types named so, instead of every actor type that is linked into the program.
+    pub fn actor<T: Actor>(mut self) -> Self {
+        self.actors.get_or_insert_default().push(T::info);
+        self
+    }
+
+    /// Checks the options and fills in what the machine decides.
+    pub(crate) fn settle(mut self) -> Result<Settings> {
+        let cores = std::thread::available_parallelism().map_or(2, |n| n.get() as u32);
+        let workers = self.workers.unwrap_or(cores.clamp(2, 8));
+        range("workers", u64::from(workers), 1, (1 << actor_id::WORKER_BITS) - 1)?;
+        range("lanes", u64::from(self.lanes), 1, 32)?;
+        for (option, ring) in [
+            ("host_inbox", &mut self.host_inbox),
+            ("device_inbox", &mut self.device_inbox),
+            ("completions", &mut self.completions),
+            ("spill", &mut self.spill),
+        ] {
+            range(option, u64::from(*ring), 1, 1 << 24)?;
+            // A warp claims up to its lanes at once; a ring shorter than a warp could never take them.
+            *ring = ring.next_power_of_two().max(self.lanes.next_power_of_two());
+        }
+        range("max_sends", u64::from(self.max_sends), 1, 1 << 16)?;
+        range("budget", self.budget, 1, u64::MAX)?;
+        range("max_pending_asks", u64::from(self.max_pending_asks), 1, 1 << corr::INDEX_BITS)?;
+        range("fault_history", self.fault_history as u64, 1, 1 << 24)?;
+        Ok(Settings { workers, config: self })
+    }
+}
+
+fn range(option: &'static str, value: u64, least: u64, most: u64) -> Result<()> {
+    let why = if value < least {
+        "it must be at least 1"
+    } else if value > most {
+        match option {
+            "lanes" => "a warp has at most 32 lanes",
+            "workers" => "an actor id has room for 4095 workers",
+            _ => "that is more than the shared layout has room for",
+        }
+    } else {
+        return Ok(());
+    };
+    Err(Error::Config { option, value: value.to_string(), why })
+}
+
+/// A configuration that has been checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) workers: u32,
+    pub(crate) config: Config,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rings_are_powers_of_two_and_hold_a_warp() {
+        let settings = Config::default().lanes(32).host_inbox(5).spill(100).settle().unwrap();
+        assert_eq!((settings.config.host_inbox, settings.config.spill), (32, 128));
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_by_name() {
+        let refused = |config: Config| match config.settle() {
+            Err(Error::Config { option, .. }) => option,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refused(Config::default().workers(0)), "workers");
+        assert_eq!(refused(Config::default().workers(4096)), "workers");
+        assert_eq!(refused(Config::default().lanes(33)), "lanes");
+        assert_eq!(refused(Config::default().host_inbox(0)), "host_inbox");
+        assert_eq!(refused(Config::default().budget(0)), "budget");
+        assert_eq!(refused(Config::default().max_pending_asks(0)), "max_pending_asks");
+    }
+}

@@ -1,0 +1,215 @@
+//! The seam to a GPU: what the runtime needs of a device, in object-safe, byte-oriented traits.
+//!
+//! Rules kept here: hot traffic never crosses the seam (that is memory and atomics); a device accepts only a module
+//! that the verifier has passed; memory is given back by dropping its [`Allocation`], so it cannot be freed twice.
+
+pub mod soft;
+
+use std::any::Any;
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kernels_ptx::module::VerifiedModule;
+
+/// Which implementation of the seam runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DeviceKind {
+    /// The software GPU: PTX compiled for the CPU.
+    Soft,
+}
+
+impl fmt::Display for DeviceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DeviceKind::Soft => "software GPU",
+        })
+    }
+}
+
+/// What a device is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DeviceInfo {
+    /// The device's name.
+    pub name: String,
+    /// Which implementation of the seam it is behind.
+    pub kind: DeviceKind,
+    /// Memory in bytes.
+    pub memory: u64,
+    /// Multiprocessors.
+    pub multiprocessors: u32,
+}
+
+/// Memory of a device, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemoryInfo {
+    /// Not allocated.
+    pub free: u64,
+    /// In all.
+    pub total: u64,
+}
+
+/// Where memory lives and who reaches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MemoryKind {
+    /// The device's own; the host copies.
+    Device,
+    /// The host's, pinned and mapped into the device: both load and store.
+    Mapped,
+}
+
+/// A failure of a device or of its driver.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// The driver has no such device.
+    #[error("{driver} has no device {index}; it has {count}")]
+    NoDevice {
+        /// The driver.
+        driver: String,
+        /// The device asked for.
+        index: usize,
+        /// Devices that there are.
+        count: usize,
+    },
+    /// The device refused.
+    #[error("{device}: {action} failed")]
+    Failed {
+        /// The device's name.
+        device: String,
+        /// What was tried.
+        action: String,
+        /// The driver's own error.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A handle of another device was passed.
+    #[error("{device}: {what} belongs to another kind of device")]
+    Foreign {
+        /// The device's name.
+        device: String,
+        /// The handle.
+        what: &'static str,
+    },
+}
+
+/// Finds devices.
+pub trait Driver: Send + Sync {
+    /// The driver's name.
+    fn name(&self) -> &str;
+    /// Devices that there are.
+    fn count(&self) -> usize;
+    /// Opens a device.
+    fn open(&self, index: usize) -> Result<Arc<dyn Device>, DeviceError>;
+}
+
+/// A device.
+pub trait Device: fmt::Debug + Send + Sync {
+    /// What it is.
+    fn info(&self) -> DeviceInfo;
+    /// Free and total memory.
+    fn memory_info(&self) -> Result<MemoryInfo, DeviceError>;
+    /// Whether a module that was loaded before, perhaps by another device, can be launched here.
+    fn accepts(&self, module: &dyn LoadedModule) -> bool;
+    /// Compiles and loads a module.
+    fn load(&self, module: &VerifiedModule) -> Result<LoadReport, DeviceError>;
+    /// Allocates zero-filled memory, aligned to 256 bytes.
+    fn alloc(&self, kind: MemoryKind, bytes: usize) -> Result<Box<dyn Allocation>, DeviceError>;
+    /// Copies to the device's memory; the range must be allocated.
+    fn copy_to_device(&self, address: u64, bytes: &[u8]) -> Result<(), DeviceError>;
+    /// Copies from the device's memory; the range must be allocated.
+    fn copy_from_device(&self, bytes: &mut [u8], address: u64) -> Result<(), DeviceError>;
+    /// The device's timer (`%globaltimer`) now, in nanoseconds.
+    fn timer(&self) -> Result<u64, DeviceError>;
+    /// Starts an entry of a loaded module with every worker (block) resident.
+    ///
+    /// # Safety
+    /// The entry touches the memory that its arguments name: they must name live allocations of this device, laid out
+    /// as the entry expects, that stay alive until the launch has ended, and the host must touch what it shares with the
+    /// running entry by atomics only.
+    unsafe fn launch(&self, launch: &LaunchRequest<'_>) -> Result<Box<dyn Launched>, DeviceError>;
+}
+
+/// A loaded module, and what loading it said.
+#[derive(Debug)]
+pub struct LoadReport {
+    /// The module.
+    pub module: Arc<dyn LoadedModule>,
+    /// The compiler's log; empty if it had nothing to say.
+    pub log: String,
+    /// How long compiling and loading took.
+    pub time: Duration,
+}
+
+/// A module on a device.
+pub trait LoadedModule: fmt::Debug + Send + Sync {
+    /// For the device to find its own type again.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// What to start.
+#[derive(Clone, Copy, Debug)]
+pub struct LaunchRequest<'a> {
+    /// The module.
+    pub module: &'a dyn LoadedModule,
+    /// The entry's name.
+    pub entry: &'a str,
+    /// Blocks.
+    pub workers: u32,
+    /// Threads of a block.
+    pub lanes: u32,
+    /// Arguments: the entry's 64-bit parameters.
+    pub args: &'a [u64],
+    /// Whether the entry is a persistent one: all blocks are resident, and sleepers park.
+    pub persistent: bool,
+}
+
+/// Memory of a device, given back on drop.
+pub trait Allocation: fmt::Debug + Send + Sync {
+    /// The device's address.
+    fn address(&self) -> u64;
+    /// Bytes.
+    fn len(&self) -> usize;
+    /// Whether it holds no byte.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// The host's address of the same memory, for [`MemoryKind::Mapped`].
+    fn host_ptr(&self) -> Option<NonNull<u8>>;
+}
+
+/// How a launch stands.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LaunchStatus {
+    /// It runs.
+    Running,
+    /// It came to its end.
+    Finished,
+    /// It was aborted.
+    Aborted,
+    /// The device failed.
+    Failed(DeviceError),
+}
+
+/// A launch. Dropping it aborts it and waits until the device has left it.
+pub trait Launched: fmt::Debug + Send + Sync {
+    /// How it stands.
+    fn poll(&self) -> LaunchStatus;
+    /// Waits for the end, at most for `timeout`.
+    fn wait(&self, timeout: Option<Duration>) -> LaunchStatus;
+    /// Ends it as soon as the device can; the state that it was working on is lost.
+    fn abort(&self);
+    /// Wakes a sleeping worker.
+    fn doorbell(&self, worker: u32);
+    /// Waits for a signal of the device (or of [`signal_host`](Self::signal_host)), at most for `timeout`. A signal given
+    /// before the wait is not lost. Returns at the end of the launch as well.
+    fn wait_event(&self, timeout: Option<Duration>);
+    /// Wakes the thread in [`wait_event`](Self::wait_event), from the host.
+    fn signal_host(&self);
+}

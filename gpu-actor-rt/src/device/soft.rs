@@ -1,0 +1,253 @@
+//! The seam's implementation over `soft-gpu`: the same PTX, on CPU threads.
+//!
+//! Rule kept here: nothing of actors. A device of its own costs little, so every system opens one by default and its
+//! memory accounting is its own; compiled modules are code alone and run on any of them.
+
+use std::any::Any;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kernels_ptx::module::VerifiedModule;
+
+use super::{
+    Allocation, Device, DeviceError, DeviceInfo, DeviceKind, Driver, LaunchRequest, LaunchStatus, Launched,
+    LoadReport, LoadedModule, MemoryInfo, MemoryKind,
+};
+
+pub use soft_gpu::DeviceConfig as SoftConfig;
+
+/// Software GPUs, as many as there are configurations.
+///
+/// ```
+/// use gpu_actor_rt::device::{Device, Driver, soft::SoftDriver};
+///
+/// let driver = SoftDriver::default();
+/// let device = driver.open(0)?;
+/// assert_eq!(device.info().name, "Software GPU");
+/// assert!(driver.open(1).is_err());
+/// # Ok::<(), gpu_actor_rt::device::DeviceError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SoftDriver {
+    devices: Vec<SoftConfig>,
+}
+
+impl SoftDriver {
+    /// A driver with these devices.
+    pub fn new(devices: Vec<SoftConfig>) -> Self {
+        Self { devices }
+    }
+}
+
+impl Default for SoftDriver {
+    fn default() -> Self {
+        Self::new(vec![SoftConfig::default()])
+    }
+}
+
+impl Driver for SoftDriver {
+    fn name(&self) -> &'static str {
+        "soft-gpu"
+    }
+
+    fn count(&self) -> usize {
+        self.devices.len()
+    }
+
+    fn open(&self, index: usize) -> Result<Arc<dyn Device>, DeviceError> {
+        let config = self.devices.get(index).ok_or_else(|| DeviceError::NoDevice {
+            driver: self.name().into(),
+            index,
+            count: self.devices.len(),
+        })?;
+        Ok(Arc::new(Soft::open(config)?))
+    }
+}
+
+/// A software GPU.
+#[derive(Debug)]
+pub struct Soft {
+    device: soft_gpu::Device,
+}
+
+impl Soft {
+    /// Opens a device of its own.
+    pub fn open(config: &SoftConfig) -> Result<Self, DeviceError> {
+        let device = soft_gpu::Device::open(config.clone())
+            .map_err(|error| failed(&config.name, "opening the device", error))?;
+        Ok(Self { device })
+    }
+
+    fn failed(
+        &self,
+        action: impl Into<String>,
+        error: impl std::error::Error + Send + Sync + 'static,
+    ) -> DeviceError {
+        failed(&self.device.properties().name, action, error)
+    }
+}
+
+fn failed(
+    device: &str,
+    action: impl Into<String>,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> DeviceError {
+    DeviceError::Failed { device: device.into(), action: action.into(), source: Box::new(error) }
+}
+
+impl Device for Soft {
+    fn info(&self) -> DeviceInfo {
+        let properties = self.device.properties();
+        DeviceInfo {
+            name: properties.name.clone(),
+            kind: DeviceKind::Soft,
+            memory: properties.total_memory,
+            multiprocessors: properties.multiprocessors,
+        }
+    }
+
+    fn memory_info(&self) -> Result<MemoryInfo, DeviceError> {
+        let info = self.device.memory_info();
+        Ok(MemoryInfo { free: info.free, total: info.total })
+    }
+
+    fn accepts(&self, module: &dyn LoadedModule) -> bool {
+        module.as_any().is::<SoftModule>()
+    }
+
+    fn load(&self, module: &VerifiedModule) -> Result<LoadReport, DeviceError> {
+        let begun = Instant::now();
+        let module =
+            self.device.load_ptx(module.ptx()).map_err(|error| self.failed("compiling the module", error))?;
+        Ok(LoadReport { module: Arc::new(SoftModule(module)), log: String::new(), time: begun.elapsed() })
+    }
+
+    fn alloc(&self, kind: MemoryKind, bytes: usize) -> Result<Box<dyn Allocation>, DeviceError> {
+        let failed = |error| self.failed(format!("allocating {bytes} bytes"), error);
+        Ok(match kind {
+            MemoryKind::Device => Box::new(SoftMemory(self.device.alloc(bytes).map_err(failed)?)),
+            MemoryKind::Mapped => Box::new(SoftMapped(self.device.alloc_mapped(bytes).map_err(failed)?)),
+        })
+    }
+
+    fn copy_to_device(&self, address: u64, bytes: &[u8]) -> Result<(), DeviceError> {
+        self.device
+            .copy_to_device(address, bytes)
+            .map_err(|error| self.failed(format!("copying {} bytes to the device", bytes.len()), error))
+    }
+
+    fn copy_from_device(&self, bytes: &mut [u8], address: u64) -> Result<(), DeviceError> {
+        let len = bytes.len();
+        self.device
+            .copy_from_device(bytes, address)
+            .map_err(|error| self.failed(format!("copying {len} bytes from the device"), error))
+    }
+
+    fn timer(&self) -> Result<u64, DeviceError> {
+        // `%globaltimer` of the software GPU is the host's wall clock.
+        Ok(crate::hlc::now())
+    }
+
+    unsafe fn launch(&self, request: &LaunchRequest<'_>) -> Result<Box<dyn Launched>, DeviceError> {
+        let module = request.module.as_any().downcast_ref::<SoftModule>().ok_or_else(|| DeviceError::Foreign {
+            device: self.device.properties().name.clone(),
+            what: "the module",
+        })?;
+        let failed = |error| self.failed(format!("launching {}", request.entry), error);
+        let function = module.0.function(request.entry).map_err(failed)?;
+        let config = soft_gpu::LaunchConfig::new(request.workers, request.lanes)
+            .cooperative(request.persistent)
+            .park_sleepers(request.persistent);
+        let args: Vec<_> = request.args.iter().map(|arg| soft_gpu::Arg::U64(*arg)).collect();
+        // SAFETY: the caller vouches for the arguments, as this method's contract asks.
+        let launch = unsafe { self.device.launch(&function, &config, &args) }.map_err(failed)?;
+        Ok(Box::new(SoftLaunch { launch, device: self.device.properties().name.clone() }))
+    }
+}
+
+#[derive(Debug)]
+struct SoftModule(soft_gpu::Module);
+
+impl LoadedModule for SoftModule {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+#[derive(Debug)]
+struct SoftMemory(soft_gpu::DeviceMemory);
+
+impl Allocation for SoftMemory {
+    fn address(&self) -> u64 {
+        self.0.address()
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn host_ptr(&self) -> Option<NonNull<u8>> {
+        None
+    }
+}
+
+#[derive(Debug)]
+struct SoftMapped(soft_gpu::MappedMemory);
+
+impl Allocation for SoftMapped {
+    fn address(&self) -> u64 {
+        self.0.address()
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn host_ptr(&self) -> Option<NonNull<u8>> {
+        Some(self.0.host_ptr())
+    }
+}
+
+#[derive(Debug)]
+struct SoftLaunch {
+    launch: soft_gpu::Launch,
+    device: String,
+}
+
+impl SoftLaunch {
+    fn status(&self, status: soft_gpu::Status) -> LaunchStatus {
+        match status {
+            soft_gpu::Status::Running => LaunchStatus::Running,
+            soft_gpu::Status::Finished => LaunchStatus::Finished,
+            soft_gpu::Status::Aborted => LaunchStatus::Aborted,
+            soft_gpu::Status::Failed(error) => LaunchStatus::Failed(failed(&self.device, "running the kernel", error)),
+        }
+    }
+}
+
+impl Launched for SoftLaunch {
+    fn poll(&self) -> LaunchStatus {
+        self.status(self.launch.poll())
+    }
+
+    fn wait(&self, timeout: Option<Duration>) -> LaunchStatus {
+        self.status(self.launch.wait(timeout))
+    }
+
+    fn abort(&self) {
+        self.launch.abort();
+    }
+
+    fn doorbell(&self, worker: u32) {
+        self.launch.doorbell(worker);
+    }
+
+    fn wait_event(&self, timeout: Option<Duration>) {
+        self.launch.wait_event(timeout);
+    }
+
+    fn signal_host(&self) {
+        self.launch.signal_host();
+    }
+}

@@ -1,0 +1,44 @@
+//! What runs, and what has happened so far.
+
+use std::time::Duration;
+
+use crate::device::DeviceKind;
+
+/// A reading of a system's counters, by [`ActorSystem::stats`](crate::ActorSystem::stats).
+///
+/// The workers' counters are read one after the other while they move, and published by each worker after a burst of
+/// messages; they balance exactly while the system is paused or drained.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The name of the device that really runs the actors.
+    pub device: String,
+    /// Which implementation that is.
+    pub device_kind: DeviceKind,
+    /// Workers.
+    pub workers: u32,
+    /// Lanes of a worker.
+    pub lanes: u32,
+    /// Messages that the host sent and that were accepted.
+    pub accepted: u64,
+    /// Messages that handlers sent.
+    pub sent: u64,
+    /// Messages whose handler returned.
+    pub handled: u64,
+    /// Messages that faulted.
+    pub faulted: u64,
+    /// Messages that handlers sent and that could not be delivered.
+    pub dead_letters: u64,
+    /// Messages that handlers sent and that waited in a spill ring for space.
+    pub spilled: u64,
+    /// Replies that came when nobody waited for them any more.
+    pub late_replies: u64,
+    /// Asks that wait for a reply.
+    pub pending_asks: u64,
+    /// Messages accepted or sent that are not done.
+    pub in_flight: u64,
+    /// Actors that have had their first message.
+    pub activated: u64,
+    /// How long the device's compiler took; zero if an earlier system of the process had the same actor types.
+    pub jit: Duration,
+}

@@ -1,0 +1,202 @@
+//! What a system has in memory: records, rings, types; laid out by `kernels_ptx::abi` and nothing else.
+//!
+//! Rule kept here: all of it is owned here, so it lives exactly as long as the system, and the launch ends before it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use kernels_ptx::abi::{LINE, actor, actor_type, control, line, root, scratch, slot, worker};
+
+use crate::actor::ActorInfo;
+use crate::config::Settings;
+use crate::device::{Allocation, Device, DeviceError, MemoryKind};
+use crate::error::{Error, Result};
+use crate::hlc::Calibration;
+use crate::program::Program;
+use crate::ring::{Completions, Inbox, Shape};
+use crate::shared::Mapped;
+use crate::sync::Words;
+
+/// The memory of a system.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    /// Address of the root record: the ring kernel's argument.
+    pub(crate) root: u64,
+    /// The control block.
+    pub(crate) control: Mapped,
+    /// Per worker: what the host needs of it.
+    pub(crate) inboxes: Vec<Inbox<Mapped>>,
+    /// Per worker: the lines that it writes.
+    pub(crate) lines: Vec<Mapped>,
+    /// Per type, in the order of the program.
+    pub(crate) types: Vec<TypeMemory>,
+    _device: Vec<Box<dyn Allocation>>,
+}
+
+/// What the host writes of an actor type while the system runs.
+#[derive(Debug)]
+pub(crate) struct TypeMemory {
+    /// Bytes from one actor to the next.
+    pub(crate) stride: u64,
+    chunks: Mapped,
+    counts: Mapped,
+}
+
+impl TypeMemory {
+    /// Publishes a chunk of a worker: before the count that covers it.
+    pub(crate) fn publish_chunk(&self, worker: u32, chunk: u64, address: u64) {
+        let word = u64::from(worker) * actor_type::MAX_CHUNKS + chunk;
+        self.chunks.store(word * 8, address, Ordering::Release);
+    }
+
+    /// Publishes that a worker has `count` actors: before the first message to the last of them.
+    pub(crate) fn publish_count(&self, worker: u32, count: u64) {
+        self.counts.store(u64::from(worker) * LINE, count, Ordering::Release);
+    }
+}
+
+/// Words of a record, written by offset.
+struct Record(Vec<u8>);
+
+impl Record {
+    fn new(bytes: u64) -> Self {
+        Self(vec![0; bytes as usize])
+    }
+
+    fn set(&mut self, offset: u64, value: u64) {
+        self.0[offset as usize..offset as usize + 8].copy_from_slice(&value.to_le_bytes());
+    }
+}
+
+/// Allocates and remembers.
+struct Arena<'a> {
+    device: &'a dyn Device,
+    owned: Vec<Box<dyn Allocation>>,
+}
+
+impl Arena<'_> {
+    /// Device memory with the given contents; its address.
+    fn device(&mut self, contents: &[u8]) -> Result<u64, DeviceError> {
+        let address = self.zeroed(contents.len() as u64)?;
+        self.device.copy_to_device(address, contents)?;
+        Ok(address)
+    }
+
+    /// Zeroed device memory; its address.
+    fn zeroed(&mut self, bytes: u64) -> Result<u64, DeviceError> {
+        let memory = self.device.alloc(MemoryKind::Device, bytes as usize)?;
+        let address = memory.address();
+        self.owned.push(memory);
+        Ok(address)
+    }
+
+    /// Zeroed mapped memory.
+    fn mapped(&self, bytes: u64) -> Result<Mapped> {
+        let memory: Arc<dyn Allocation> = self.device.alloc(MemoryKind::Mapped, bytes as usize)?.into();
+        Mapped::new(memory)
+            .ok_or_else(|| Error::Device(DeviceError::Foreign { device: self.device.info().name, what: "mapped memory" }))
+    }
+}
+
+impl Memory {
+    /// Allocates and fills everything that must be in place before the launch.
+    pub(crate) fn build(
+        device: &dyn Device,
+        program: &Program,
+        settings: &Settings,
+        calibration: Calibration,
+    ) -> Result<(Self, Vec<Completions<Mapped>>)> {
+        let config = &settings.config;
+        let workers = u64::from(settings.workers);
+        let slot_size = program.slot_size;
+        let shape = |capacity: u32| Shape { capacity: u64::from(capacity), slot_size };
+        let mut arena = Arena { device, owned: Vec::new() };
+
+        let control = arena.mapped(control::SIZE)?;
+        control.store(control::CLOCK_DEVICE_BASE, calibration.device_base, Ordering::Relaxed);
+        control.store(control::CLOCK_HOST_BASE, calibration.host_base, Ordering::Relaxed);
+        control.store(control::CLOCK_RATE, calibration.rate as u64, Ordering::Relaxed);
+
+        let lines = arena.mapped(workers * line::SIZE)?;
+        let lines: Vec<_> = (0..workers).map(|w| lines.part(w * line::SIZE, line::SIZE)).collect();
+        let (host, done) = (shape(config.host_inbox), shape(config.completions));
+        let (inner, spill) = (shape(config.device_inbox), shape(config.spill));
+        let (mut inboxes, mut completions) = (Vec::new(), Vec::new());
+        let mut records = Record::new(workers * worker::SIZE);
+        for index in 0..workers {
+            let inbox = arena.mapped(host.bytes())?;
+            let completion = arena.mapped(done.bytes())?;
+            // Two tickets, a line apart.
+            let tickets = arena.zeroed(2 * LINE)?;
+            let at = index * worker::SIZE;
+            records.set(at + worker::HOST_INBOX, inbox.address());
+            records.set(at + worker::DEVICE_INBOX, arena.device(&inner.initial_bytes())?);
+            records.set(at + worker::DEVICE_TICKET, tickets);
+            records.set(at + worker::COMPLETIONS, completion.address());
+            records.set(at + worker::SPILL, arena.device(&spill.initial_bytes())?);
+            records.set(at + worker::SPILL_TICKET, tickets + LINE);
+            records.set(at + worker::LINE, lines[index as usize].address());
+            inboxes.push(Inbox::new(inbox, host));
+            completions.push(Completions::new(completion, done));
+        }
+        let records = arena.device(&records.0)?;
+
+        let mut types = Vec::new();
+        let mut table = Record::new((program.types.len() as u64 + 1) * actor_type::SIZE);
+        for (index, info) in (1u64..).zip(&program.types) {
+            let state_size = state_words(info) * 8;
+            let initial = arena.device(&initial_state(info))?;
+            let chunks = arena.mapped(workers * actor_type::MAX_CHUNKS * 8)?;
+            let counts = arena.mapped(workers * LINE)?;
+            let memory = TypeMemory { stride: (actor::STATE + state_size).next_multiple_of(16), chunks, counts };
+            let at = index * actor_type::SIZE;
+            table.set(at + actor_type::STRIDE, memory.stride);
+            table.set(at + actor_type::STATE_SIZE, state_size);
+            table.set(at + actor_type::INITIAL, initial);
+            table.set(at + actor_type::CHUNKS, memory.chunks.address());
+            table.set(at + actor_type::COUNTS, memory.counts.address());
+            types.push(memory);
+        }
+        let table = arena.device(&table.0)?;
+
+        let stride = (scratch::OUTBOX + u64::from(config.max_sends) * slot_size).next_multiple_of(LINE);
+        let lane_memory = arena.zeroed(workers * u64::from(config.lanes) * stride)?;
+        let mut record = Record::new(root::SIZE);
+        for (offset, value) in [
+            (root::CONTROL, control.address()),
+            (root::WORKERS, records),
+            (root::TYPES, table),
+            (root::SLOT_SIZE, slot_size),
+            (root::HOST_CAPACITY, host.capacity),
+            (root::DEVICE_CAPACITY, inner.capacity),
+            (root::COMPLETION_CAPACITY, done.capacity),
+            (root::SPILL_CAPACITY, spill.capacity),
+            (root::WORKER_COUNT, workers),
+            (root::TYPE_COUNT, program.types.len() as u64),
+            (root::BUDGET, config.budget),
+            (root::OUTBOX_CAPACITY, u64::from(config.max_sends)),
+            (root::DRIFT_BOUND, u64::try_from(config.drift_bound.as_nanos()).unwrap_or(u64::MAX)),
+            (root::SCRATCH, lane_memory),
+            (root::SCRATCH_STRIDE, stride),
+        ] {
+            record.set(offset, value);
+        }
+        let root = arena.device(&record.0)?;
+        let memory = Self { root, control, inboxes, lines, types, _device: arena.owned };
+        Ok((memory, completions))
+    }
+}
+
+/// The initial state as the device copies it: whole words, at least one.
+fn initial_state(info: &ActorInfo) -> Vec<u8> {
+    let mut bytes = vec![0; (state_words(info) * 8) as usize];
+    (info.initial)(&mut bytes[..info.state_size as usize]);
+    bytes
+}
+
+fn state_words(info: &ActorInfo) -> u64 {
+    u64::from(info.state_size).div_ceil(8).max(1)
+}
+
+// A slot has its header in whole words, and the payload after it.
+const _: () = assert!(slot::HEADER.is_multiple_of(8) && actor::STATE.is_multiple_of(8));

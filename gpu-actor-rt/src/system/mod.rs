@@ -1,0 +1,407 @@
+//! The actor system: start, addressing, pause, stop.
+//!
+//! Rules kept here: a message is accepted or refused, never both; after a shutdown every accepted message was handled or
+//! is in the count that the error names; a system that is dropped ends its kernel and hangs on nothing.
+
+mod directory;
+mod memory;
+mod poller;
+mod running;
+mod waiters;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use kernels_ptx::abi::control;
+use tokio::sync::{broadcast, oneshot};
+
+use crate::actor::Actor;
+use crate::asks::Asks;
+use crate::config::{Config, Settings};
+use crate::device::soft::{Soft, SoftConfig};
+use crate::device::{Device, LaunchStatus};
+use crate::error::{Error, Result};
+use crate::fault::{Fault, FaultKind};
+use crate::hlc::{self, Calibration, Clock};
+use crate::id::{ActorId, RawId};
+use crate::key::Key;
+use crate::program::Program;
+use crate::refs::{ActorRef, RawRef};
+use crate::registry;
+use crate::ring::{Envelope, Refused, wants_doorbell};
+use crate::stats::Stats;
+use poller::{Poller, PollerLink};
+use running::Running;
+use waiters::Waiters;
+
+/// A running actor system: a ring kernel on a device, and the actors in its memory. Clones share it.
+///
+/// Dropping the last clone without [`shutdown`](Self::shutdown) ends the kernel at once: messages that were not handled
+/// are lost, asks that wait end with [`Error::Aborted`].
+#[derive(Clone, Debug)]
+pub struct ActorSystem {
+    owner: Arc<Owner>,
+}
+
+/// What ends with the last clone of a system; references to actors hold [`Inner`] alone.
+#[derive(Debug)]
+struct Owner {
+    inner: Arc<Inner>,
+    poller: Mutex<Option<JoinHandle<()>>>,
+    /// How the system ended: messages lost.
+    ended: OnceLock<u64>,
+    ending: Mutex<()>,
+}
+
+/// What the system's parts share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) running: Running,
+    pub(crate) program: Arc<Program>,
+    pub(crate) settings: Settings,
+    pub(crate) device: Arc<dyn Device>,
+    pub(crate) asks: Asks,
+    pub(crate) waiters: Vec<Waiters>,
+    pub(crate) poller: PollerLink,
+    clock: Clock,
+    begun: Instant,
+    faults: broadcast::Sender<Fault>,
+    jit: Duration,
+    /// Somebody ends the system; the launch's end is no surprise.
+    ending: AtomicBool,
+    /// The system ended by force: what waits is told so, and how much was lost.
+    aborted: AtomicBool,
+    lost: AtomicU64,
+}
+
+impl ActorSystem {
+    /// Starts a system: lowers every handler, loads the module, launches the ring kernel and waits until all workers run.
+    ///
+    /// The work is done on a thread of its own, so an async executor is not held up. Any executor will do; timeouts need
+    /// no timer of the executor.
+    pub async fn start(config: Config) -> Result<Self> {
+        on_thread("start", move || Self::start_blocking(config)).await?
+    }
+
+    fn start_blocking(config: Config) -> Result<Self> {
+        let settings = config.settle()?;
+        let types = registry::collect(settings.config.actors.as_deref())?;
+        let program = Program::of(types)?;
+        let device = match &settings.config.device {
+            Some(device) => Arc::clone(device),
+            None => Arc::new(Soft::open(&SoftConfig::default())?),
+        };
+        let (module, jit) = program.load(device.as_ref())?;
+        let calibration = Calibration::first(device.timer()?, hlc::now());
+        let (running, completions) =
+            Running::launch(device.as_ref(), &program, module.as_ref(), &settings, calibration)?;
+        running.await_workers(settings.config.start_timeout)?;
+        let drift_bound = u64::try_from(settings.config.drift_bound.as_nanos()).unwrap_or(u64::MAX);
+        let inner = Arc::new(Inner {
+            asks: Asks::new(settings.config.max_pending_asks),
+            waiters: (0..settings.workers).map(|_| Waiters::default()).collect(),
+            poller: PollerLink::default(),
+            clock: Clock::new(drift_bound),
+            begun: Instant::now(),
+            faults: broadcast::Sender::new(settings.config.fault_history),
+            jit,
+            ending: AtomicBool::new(false),
+            aborted: AtomicBool::new(false),
+            lost: AtomicU64::new(0),
+            running,
+            program,
+            settings,
+            device,
+        });
+        let poller = Poller::new(Arc::clone(&inner), completions, calibration);
+        let thread = spawn("poller", move || poller.run())?;
+        let info = inner.device.info();
+        tracing::info!(
+            device = info.name,
+            kind = %info.kind,
+            workers = inner.settings.workers,
+            lanes = inner.settings.config.lanes,
+            types = inner.program.types.len(),
+            ?jit,
+            "actor system started"
+        );
+        Ok(Self {
+            owner: Arc::new(Owner {
+                inner,
+                poller: Mutex::new(Some(thread)),
+                ended: OnceLock::new(),
+                ending: Mutex::new(()),
+            }),
+        })
+    }
+
+    /// The actor of type `T` with a key. It exists from its first message on; nothing is sent by this.
+    ///
+    /// A type that is not part of the system shows at the first use, as [`Error::UnknownType`].
+    pub fn actor<T: Actor>(&self, key: impl Into<Key>) -> ActorRef<T> {
+        let inner = &self.owner.inner;
+        ActorRef::new(RawRef::new(inner, inner.program.type_index(T::TYPE_NAME), T::TYPE_NAME, key.into()))
+    }
+
+    /// The actor that an id names, if this system gave the id out: say, one that came in a reply.
+    pub fn find<T: Actor>(&self, id: ActorId<T>) -> Option<ActorRef<T>> {
+        let inner = &self.owner.inner;
+        let raw = RawId(id.raw());
+        let known = inner.program.actor_type(raw.type_index()).is_some_and(|info| info.name == T::TYPE_NAME);
+        let key = inner.running.directory.key(raw).filter(|_| known)?;
+        Some(self.actor(key))
+    }
+
+    /// A stamp of the host's hybrid logical clock: later than every message that was sent and every reply that was received
+    /// before.
+    pub fn now(&self) -> u64 {
+        self.owner.inner.clock.tick(hlc::now())
+    }
+
+    /// What runs, and what has happened so far.
+    pub fn stats(&self) -> Stats {
+        let inner = &self.owner.inner;
+        let counters = inner.running.counters();
+        let info = inner.device.info();
+        Stats {
+            device: info.name,
+            device_kind: info.kind,
+            workers: inner.settings.workers,
+            lanes: inner.settings.config.lanes,
+            accepted: counters.accepted,
+            sent: counters.sent,
+            handled: counters.handled,
+            faulted: counters.faulted,
+            dead_letters: counters.dead_letters,
+            spilled: counters.spilled,
+            late_replies: inner.asks.late(),
+            pending_asks: inner.asks.pending(),
+            in_flight: counters.in_flight(),
+            activated: counters.activated,
+            jit: inner.jit,
+        }
+    }
+
+    /// The PTX that runs, for the curious and for bug reports.
+    pub fn ptx(&self) -> &str {
+        self.owner.inner.program.ptx()
+    }
+
+    /// Faulted tells and dead letters, from now on. A subscriber that falls behind by more than
+    /// [`Config::fault_history`] misses the oldest.
+    pub fn subscribe_faults(&self) -> broadcast::Receiver<Fault> {
+        self.owner.inner.faults.subscribe()
+    }
+
+    /// Waits until every message that was accepted, and every message that these caused, is done and reported.
+    ///
+    /// Messages that others send meanwhile prolong the wait. Returns [`Error::Stopped`] if the system ends before.
+    pub async fn drained(&self) -> Result<()> {
+        let inner = Arc::clone(&self.owner.inner);
+        let done = on_thread("drain", move || inner.running.await_quiescence(None) && inner.await_poller()).await?;
+        if done { Ok(()) } else { Err(self.owner.inner.stopped()) }
+    }
+
+    /// Stops all workers at a message boundary and returns when they have. Messages are accepted and wait.
+    ///
+    /// While paused, the counters of [`stats`](Self::stats) balance: accepted + sent = handled + faulted + dead letters +
+    /// in flight.
+    pub async fn pause(&self) -> Result<()> {
+        self.order(control::PAUSE).await
+    }
+
+    /// Lets the workers go on.
+    pub async fn resume(&self) -> Result<()> {
+        self.order(control::RUN).await
+    }
+
+    async fn order(&self, order: u64) -> Result<()> {
+        let owner = Arc::clone(&self.owner);
+        on_thread("control", move || {
+            // Not while the system ends: its own commands must be the last.
+            let _guard = owner.ending.lock().unwrap_or_else(PoisonError::into_inner);
+            if owner.ended.get().is_some() {
+                return Err(Error::Stopped);
+            }
+            let running = &owner.inner.running;
+            let word = running.command(order);
+            running.await_echo(word, owner.inner.settings.config.shutdown_deadline)
+        })
+        .await?
+    }
+
+    /// Stops the system: refuses new messages, waits until the accepted ones are handled, ends the kernel.
+    ///
+    /// If that takes longer than [`Config::shutdown_deadline`], the kernel is aborted, asks that wait end with
+    /// [`Error::Aborted`], and so does this. A second call returns what the first one did.
+    pub async fn shutdown(&self) -> Result<()> {
+        let owner = Arc::clone(&self.owner);
+        let lost = on_thread("shutdown", move || owner.end(true)).await?;
+        if lost == 0 { Ok(()) } else { Err(Error::Aborted { lost }) }
+    }
+}
+
+impl Owner {
+    /// Ends the system, once; returns how many messages were lost.
+    fn end(&self, drain: bool) -> u64 {
+        let _guard = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        *self.ended.get_or_init(|| self.end_now(drain))
+    }
+
+    fn end_now(&self, drain: bool) -> u64 {
+        let inner = &self.inner;
+        let running = &inner.running;
+        let deadline = Instant::now() + inner.settings.config.shutdown_deadline;
+        inner.ending.store(true, Ordering::SeqCst);
+        inner.close();
+        if drain {
+            if running.order() == control::PAUSE {
+                running.command(control::RUN);
+            }
+            if running.await_quiescence(Some(deadline)) {
+                running.command(control::STOP);
+                let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
+                running.launched().wait(Some(left));
+            }
+        }
+        if matches!(running.launched().poll(), LaunchStatus::Running) {
+            running.launched().abort();
+            running.launched().wait(None);
+        }
+        let lost = running.counters().in_flight();
+        inner.lost.store(lost, Ordering::Release);
+        inner.aborted.fetch_or(lost != 0, Ordering::AcqRel);
+        inner.poller.leave();
+        running.launched().signal_host();
+        let thread = self.poller.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the poller panicked; this is a bug in gpu-actor");
+        }
+        tracing::info!(lost, "actor system stopped");
+        lost
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.end(false);
+    }
+}
+
+impl Inner {
+    /// Nanoseconds since the start, by a clock that never steps.
+    pub(crate) fn monotonic(&self) -> u64 {
+        self.begun.elapsed().as_nanos() as u64
+    }
+
+    /// Sends a message; rings the worker's bell if it sleeps.
+    #[inline]
+    pub(crate) fn post(&self, actor: RawId, method: u32, corr: u64, payload: &[u64]) -> Result<(), Refused> {
+        let worker = actor.worker();
+        let memory = &self.running.memory;
+        let message =
+            Envelope { method, actor: actor.0, hlc: self.clock.tick(hlc::now()), corr, payload };
+        memory.inboxes[worker as usize].push(&message)?;
+        if wants_doorbell(&memory.lines[worker as usize]) {
+            self.running.launched().doorbell(worker);
+        }
+        Ok(())
+    }
+
+    /// Wakes the poller if it would sleep beyond `time`.
+    pub(crate) fn wake_poller_before(&self, time: u64) {
+        if self.poller.sleeps_beyond(time) {
+            self.running.launched().signal_host();
+        }
+    }
+
+    /// Waits until the poller has taken what is in the rings; `false` if it has left.
+    fn await_poller(&self) -> bool {
+        let seen = self.poller.passes();
+        while self.poller.passes() < seen + 2 {
+            if !matches!(self.running.launched().poll(), LaunchStatus::Running) {
+                return false;
+            }
+            self.running.launched().signal_host();
+            std::thread::sleep(Duration::from_micros(50));
+        }
+        true
+    }
+
+    /// What a fault record means.
+    pub(crate) fn fault(&self, actor: RawId, code_site: u64, method: u64) -> Fault {
+        let (code, site) = (code_site as u32, code_site >> 32);
+        let method = self.program.method(method as u32);
+        let site = method.and_then(|method| method.sites.get(site as usize));
+        let actor_type = self.program.actor_type(actor.type_index()).map(|info| info.name);
+        Fault {
+            kind: FaultKind::from_code(code),
+            actor_type: actor_type.unwrap_or("unknown type"),
+            actor: match self.running.directory.key(actor) {
+                Some(key) => key.to_string(),
+                None => actor.to_string(),
+            },
+            handler: method.map_or("unknown handler", |method| method.info.name),
+            file: site.and(method).map_or("", |method| method.info.file),
+            line: site.map_or(0, |site| site.line),
+            message: site.and_then(|site| site.message),
+            dead_letter: false,
+        }
+    }
+
+    /// The error of a system that has ended.
+    pub(crate) fn stopped(&self) -> Error {
+        if self.aborted.load(Ordering::Acquire) {
+            Error::Aborted { lost: self.lost.load(Ordering::Acquire) }
+        } else {
+            Error::Stopped
+        }
+    }
+
+    /// Refuses every later message.
+    fn close(&self) {
+        for inbox in &self.running.memory.inboxes {
+            inbox.close();
+        }
+        self.wake_all_waiters();
+    }
+
+    fn wake_all_waiters(&self) {
+        for waiters in &self.waiters {
+            waiters.wake(usize::MAX);
+        }
+    }
+
+    /// The launch has ended and nobody asked it to.
+    fn launch_failed(&self) {
+        self.close();
+        let status = self.running.launched().poll();
+        let lost = self.running.counters().in_flight();
+        self.lost.store(lost, Ordering::Release);
+        self.aborted.store(true, Ordering::Release);
+        tracing::error!(lost, status = running::describe(&status), "the ring kernel ended early");
+    }
+}
+
+fn spawn<R: Send + 'static>(name: &'static str, work: impl FnOnce() -> R + Send + 'static) -> Result<JoinHandle<R>> {
+    std::thread::Builder::new()
+        .name(format!("gpu-actor-{name}"))
+        .spawn(work)
+        .map_err(|source| Error::Thread { name, source })
+}
+
+/// Does blocking work on a thread of its own, so that the caller's executor goes on.
+async fn on_thread<R: Send + 'static>(name: &'static str, work: impl FnOnce() -> R + Send + 'static) -> Result<R> {
+    let (send, receive) = oneshot::channel();
+    spawn(name, move || {
+        // The receiver may be gone: the caller lost interest, and the work was done all the same.
+        let _ = send.send(work());
+    })?;
+    receive
+        .await
+        .map_err(|_| Error::Thread { name, source: std::io::Error::other("it panicked; this is a bug in gpu-actor") })
+}

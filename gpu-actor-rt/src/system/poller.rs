@@ -1,0 +1,263 @@
+//! The poller: one thread per system that takes what the workers completed and wakes who waits.
+//!
+//! Rules kept here: it drains the rings whatever happens, so no worker waits for the host for long; it blocks on nothing
+//! but the device's event; it sleeps when nothing flows, without a tick; it is the only consumer of the completions.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::time::{Duration, Instant};
+
+use kernels_ptx::abi::{completion, control};
+
+use super::Inner;
+use crate::asks::{Outcome, Ticket};
+use crate::device::LaunchStatus;
+use crate::fault::Fault;
+use crate::hlc::{self, Calibration};
+use crate::id::RawId;
+use crate::ring::{Completion, Completions, PollerBed};
+use crate::shared::Mapped;
+use crate::sync::Words;
+
+/// Completions that are taken from one ring before the next has its turn.
+const BATCH: usize = 256;
+/// Empty passes before the poller sleeps.
+const SPINS: u32 = 32;
+/// How often mailboxes are looked at while tasks wait for space in them.
+const SPACE: Duration = Duration::from_micros(100);
+/// How often the clock is calibrated while messages flow.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What others tell the poller.
+#[derive(Debug, Default)]
+pub(crate) struct PollerLink {
+    /// When the poller will wake by itself, in nanoseconds of the system's clock; 0 while it is awake.
+    wake_at: AtomicU64,
+    exit: AtomicBool,
+    /// Passes that found every ring empty.
+    passes: AtomicU64,
+}
+
+impl PollerLink {
+    /// Passes so far that found every ring empty. Two more, and what is in the rings now has been taken.
+    pub(crate) fn passes(&self) -> u64 {
+        self.passes.load(Ordering::Acquire)
+    }
+
+    /// Whether the poller sleeps beyond `time`. The caller has published its reason before.
+    pub(crate) fn sleeps_beyond(&self, time: u64) -> bool {
+        fence(Ordering::SeqCst);
+        self.wake_at.load(Ordering::Relaxed) > time
+    }
+
+    /// Tells the poller to drain once more and leave.
+    pub(crate) fn leave(&self) {
+        self.exit.store(true, Ordering::SeqCst);
+    }
+}
+
+/// The poller's own state.
+pub(crate) struct Poller {
+    inner: Arc<Inner>,
+    completions: Vec<Completions<Mapped>>,
+    calibration: Calibration,
+    calibrated: Instant,
+    /// Whether anything flowed since the calibration.
+    flowed: bool,
+    scratch: Completion,
+}
+
+impl Poller {
+    pub(crate) fn new(inner: Arc<Inner>, completions: Vec<Completions<Mapped>>, calibration: Calibration) -> Self {
+        Self {
+            inner,
+            completions,
+            calibration,
+            calibrated: Instant::now(),
+            flowed: true,
+            scratch: Completion::default(),
+        }
+    }
+
+    /// The thread's life.
+    pub(crate) fn run(mut self) {
+        let mut idle = 0;
+        loop {
+            if self.pass() {
+                (idle, self.flowed) = (0, true);
+                continue;
+            }
+            if self.inner.poller.exit.load(Ordering::SeqCst) {
+                break;
+            }
+            if idle < SPINS {
+                idle += 1;
+                std::thread::yield_now();
+                continue;
+            }
+            if !matches!(self.inner.running.launched().poll(), LaunchStatus::Running) {
+                if self.inner.ending.load(Ordering::SeqCst) {
+                    // Whoever ends the system counts what is lost first, then tells this thread to leave.
+                    std::thread::sleep(SPACE);
+                    continue;
+                }
+                while self.pass() {}
+                self.inner.launch_failed();
+                break;
+            }
+            self.calibrate();
+            self.sleep();
+        }
+        while self.pass() {}
+        let lost = self.inner.asks.fail_all();
+        if lost != 0 {
+            tracing::warn!(lost, "asks ended without a reply");
+        }
+        self.inner.wake_all_waiters();
+    }
+
+    /// One look at everything; whether there was work.
+    fn pass(&mut self) -> bool {
+        let mut worked = false;
+        for ring in &mut self.completions {
+            for _ in 0..BATCH {
+                if !ring.pop(&mut self.scratch) {
+                    break;
+                }
+                worked = true;
+                self.inner.complete(&self.scratch);
+            }
+        }
+        worked |= self.inner.serve_waiters();
+        self.inner.asks.expire(self.inner.monotonic());
+        if !worked {
+            self.inner.poller.passes.fetch_add(1, Ordering::AcqRel);
+        }
+        worked
+    }
+
+    /// Announces the sleep, looks once more, sleeps until an event or the next thing to do.
+    fn sleep(&mut self) {
+        let inner = Arc::clone(&self.inner);
+        let bed = PollerBed::announce(&inner.running.memory.control);
+        let now = inner.monotonic();
+        let next = self.next_wake(now);
+        inner.poller.wake_at.store(next, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        // Whoever came before the announcement is seen here; whoever comes after sees the announcement.
+        let sooner = self.next_wake(now).min(next);
+        if !self.pass() && !inner.poller.exit.load(Ordering::SeqCst) {
+            let timeout = (sooner != u64::MAX).then(|| Duration::from_nanos(sooner.saturating_sub(now)));
+            inner.running.launched().wait_event(timeout);
+        } else {
+            self.flowed = true;
+        }
+        inner.poller.wake_at.store(0, Ordering::Relaxed);
+        drop(bed);
+    }
+
+    /// When there is something to do that no event announces.
+    fn next_wake(&self, now: u64) -> u64 {
+        let mut next = self.inner.asks.next_deadline();
+        if self.inner.any_waiter() {
+            next = next.min(now + SPACE.as_nanos() as u64);
+        }
+        if self.flowed {
+            next = next.min(now + TICK.as_nanos() as u64);
+        }
+        next
+    }
+
+    /// Publishes a new mapping from the device's clock to the host's, about once a second while messages flow.
+    fn calibrate(&mut self) {
+        if self.calibrated.elapsed() < TICK {
+            return;
+        }
+        self.calibrated = Instant::now();
+        if !std::mem::take(&mut self.flowed) {
+            return;
+        }
+        let Ok(device) = self.inner.device.timer() else { return };
+        self.calibration = self.calibration.next(device, hlc::now());
+        publish(&self.inner.running.memory.control, self.calibration);
+    }
+}
+
+/// Publishes a calibration under the group's sequence word.
+fn publish<W: Words>(block: &W, calibration: Calibration) {
+    let seq = block.load(control::CLOCK_SEQ, Ordering::Relaxed);
+    block.store(control::CLOCK_SEQ, seq + 1, Ordering::Relaxed);
+    fence(Ordering::Release);
+    block.store(control::CLOCK_DEVICE_BASE, calibration.device_base, Ordering::Relaxed);
+    block.store(control::CLOCK_HOST_BASE, calibration.host_base, Ordering::Relaxed);
+    block.store(control::CLOCK_RATE, calibration.rate as u64, Ordering::Relaxed);
+    block.store(control::CLOCK_SEQ, seq + 2, Ordering::Release);
+}
+
+impl Inner {
+    /// Hands one completion to who waits for it, or reports it.
+    fn complete(&self, done: &Completion) {
+        let ticket = Ticket::from_corr(done.corr);
+        let (code_site, method) = (done.payload[0], done.payload[1]);
+        match (done.kind, ticket) {
+            (completion::REPLY, Some(ticket)) => {
+                let outcome = match self.clock.receive(done.hlc, hlc::now()) {
+                    Ok(_) => Outcome::Reply { hlc: done.hlc, payload: done.payload },
+                    Err(error) => Outcome::Drift(error),
+                };
+                self.asks.complete(ticket, outcome);
+            }
+            (completion::FAULT, Some(ticket)) => {
+                // A stamp beyond the bound must not enter the clock; the fault is news all the same.
+                let _ = self.clock.receive(done.hlc, hlc::now());
+                self.asks.complete(ticket, Outcome::Fault { actor: done.actor, code_site, method });
+            }
+            (completion::FAULT, None) => {
+                let fault = self.fault(RawId(done.actor), code_site, method);
+                tracing::warn!(%fault, "a message faulted and nobody waits for it");
+                // An error says that nobody has subscribed.
+                let _ = self.faults.send(fault);
+            }
+            (completion::DEAD_LETTER, _) => {
+                let fault = Fault { dead_letter: true, ..self.fault(RawId(done.actor), code_site, method) };
+                tracing::warn!(%fault, "a message could not be delivered");
+                let _ = self.faults.send(fault);
+            }
+            (kind, _) => tracing::error!(kind, "completion of unknown kind; this is a bug in gpu-actor"),
+        }
+    }
+
+    /// Wakes tasks whose mailbox has space again; whether there were any.
+    fn serve_waiters(&self) -> bool {
+        let mut worked = false;
+        for (waiters, inbox) in self.waiters.iter().zip(&self.running.memory.inboxes) {
+            if waiters.any() && inbox.has_space() {
+                waiters.wake(inbox.capacity() as usize);
+                worked = true;
+            }
+        }
+        worked
+    }
+
+    fn any_waiter(&self) -> bool {
+        self.waiters.iter().any(super::waiters::Waiters::any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::{Device as _, MemoryKind, soft};
+
+    #[test]
+    fn a_published_calibration_is_stable_and_counted() {
+        let device = soft::Soft::open(&soft::SoftConfig::default()).unwrap();
+        let block = Mapped::new(device.alloc(MemoryKind::Mapped, control::SIZE as usize).unwrap().into()).unwrap();
+        publish(&block, Calibration { device_base: 1, host_base: 2, rate: -3 });
+        publish(&block, Calibration { device_base: 4, host_base: 5, rate: -6 });
+        let load = |offset| block.load(offset, Ordering::Acquire);
+        assert_eq!(load(control::CLOCK_SEQ), 4);
+        assert_eq!((load(control::CLOCK_DEVICE_BASE), load(control::CLOCK_HOST_BASE)), (4, 5));
+        assert_eq!(load(control::CLOCK_RATE) as i64, -6);
+    }
+}

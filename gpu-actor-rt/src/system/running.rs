@@ -1,0 +1,207 @@
+//! The running ring kernel: its launch, its memory, its commands and its counters.
+//!
+//! Rules kept here: memory outlives the launch (field order); the host's commands carry an epoch that every worker
+//! echoes; counters are read so that "nothing is left" is never said too early.
+
+use std::sync::atomic::{Ordering, fence};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use kernels_ptx::abi::{control, line};
+
+use super::directory::Directory;
+use super::memory::Memory;
+use crate::config::Settings;
+use crate::device::{Device, LaunchRequest, LaunchStatus, Launched, LoadedModule};
+use crate::error::{Error, Result};
+use crate::hlc::Calibration;
+use crate::program::Program;
+use crate::ring::Completions;
+use crate::shared::Mapped;
+use crate::sync::Words;
+
+/// The ring kernel's entry.
+const ENTRY: &str = "gpu_actor_ring";
+
+/// A launched ring kernel and everything that it touches.
+#[derive(Debug)]
+pub(crate) struct Running {
+    // First: dropping a launch ends it, and only then may the memory go.
+    launched: Box<dyn Launched>,
+    pub(crate) memory: Memory,
+    pub(crate) directory: Directory,
+    /// The epoch of the last command.
+    epoch: Mutex<u64>,
+}
+
+/// The sums of the workers' counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    pub(crate) accepted: u64,
+    pub(crate) sent: u64,
+    pub(crate) handled: u64,
+    pub(crate) faulted: u64,
+    pub(crate) dead_letters: u64,
+    pub(crate) spilled: u64,
+    pub(crate) activated: u64,
+}
+
+impl Counters {
+    /// Messages that came in and are not done.
+    pub(crate) fn in_flight(&self) -> u64 {
+        (self.accepted + self.sent).saturating_sub(self.handled + self.faulted + self.dead_letters)
+    }
+}
+
+/// Waits longer each time, from a spin to a millisecond.
+#[derive(Default)]
+struct Backoff(u32);
+
+impl Backoff {
+    fn wait(&mut self) {
+        if self.0 < 16 {
+            std::thread::yield_now();
+        } else {
+            std::thread::sleep(Duration::from_micros(u64::from(self.0.min(100)) * 10));
+        }
+        self.0 += 1;
+    }
+}
+
+impl Running {
+    /// Builds the memory and launches the kernel.
+    pub(crate) fn launch(
+        device: &dyn Device,
+        program: &Program,
+        module: &dyn LoadedModule,
+        settings: &Settings,
+        calibration: Calibration,
+    ) -> Result<(Self, Vec<Completions<Mapped>>)> {
+        let (memory, completions) = Memory::build(device, program, settings, calibration)?;
+        let directory = Directory::new(program, settings.workers);
+        let request = LaunchRequest {
+            module,
+            entry: ENTRY,
+            workers: settings.workers,
+            lanes: settings.config.lanes,
+            args: &[memory.root],
+            persistent: true,
+        };
+        // SAFETY: the root record names live allocations of `device`, laid out by `kernels_ptx::abi`, which the verified
+        // module keeps to. They are owned by `memory`, and actors' chunks by `directory`, both of which are dropped
+        // after `launched`, whose drop ends the launch. The host touches what it shares through `Mapped` only.
+        let launched = unsafe { device.launch(&request) }?;
+        Ok((Self { launched, memory, directory, epoch: Mutex::new(0) }, completions))
+    }
+
+    /// Waits until every worker runs.
+    pub(crate) fn await_workers(&self, timeout: Duration) -> Result<()> {
+        let (begun, mut backoff) = (Instant::now(), Backoff::default());
+        loop {
+            let running =
+                self.memory.lines.iter().filter(|l| l.load(line::STATE, Ordering::Acquire) == line::RUNNING).count();
+            if running == self.memory.lines.len() {
+                return Ok(());
+            }
+            let status = self.launched.poll();
+            if begun.elapsed() > timeout || !matches!(status, LaunchStatus::Running) {
+                return Err(Error::Start {
+                    running: running as u32,
+                    workers: self.memory.lines.len() as u32,
+                    after: begun.elapsed(),
+                    status: describe(&status),
+                });
+            }
+            backoff.wait();
+        }
+    }
+
+    /// The launch.
+    pub(crate) fn launched(&self) -> &dyn Launched {
+        self.launched.as_ref()
+    }
+
+    /// Gives all workers an order; returns the word that they will echo.
+    pub(crate) fn command(&self, order: u64) -> u64 {
+        let mut epoch = self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
+        *epoch += 1;
+        let word = *epoch << control::EPOCH_SHIFT | order;
+        self.memory.control.store(control::COMMAND, word, Ordering::Release);
+        fence(Ordering::SeqCst);
+        for worker in 0..self.memory.lines.len() as u32 {
+            self.launched.doorbell(worker);
+        }
+        word
+    }
+
+    /// The order that was given last.
+    pub(crate) fn order(&self) -> u64 {
+        self.memory.control.load(control::COMMAND, Ordering::Acquire) & ((1 << control::EPOCH_SHIFT) - 1)
+    }
+
+    /// Waits until every worker has echoed a command.
+    pub(crate) fn await_echo(&self, word: u64, timeout: Duration) -> Result<()> {
+        let (begun, mut backoff) = (Instant::now(), Backoff::default());
+        loop {
+            let answered =
+                self.memory.lines.iter().filter(|l| l.load(line::ACK, Ordering::Acquire) == word).count();
+            if answered == self.memory.lines.len() {
+                return Ok(());
+            }
+            if !matches!(self.launched.poll(), LaunchStatus::Running) {
+                return Err(Error::Stopped);
+            }
+            if begun.elapsed() > timeout {
+                return Err(Error::Unresponsive {
+                    answered: answered as u32,
+                    workers: self.memory.lines.len() as u32,
+                    after: begun.elapsed(),
+                });
+            }
+            backoff.wait();
+        }
+    }
+
+    /// The counters: what is finished first, then what began, so that the difference is never too small.
+    pub(crate) fn counters(&self) -> Counters {
+        let sum = |offset| -> u64 { self.memory.lines.iter().map(|l| l.load(offset, Ordering::Acquire)).sum() };
+        let mut counters = Counters {
+            handled: sum(line::HANDLED),
+            faulted: sum(line::FAULTED),
+            dead_letters: sum(line::DEAD_LETTERS),
+            spilled: sum(line::SPILLED),
+            activated: sum(line::ACTIVATED),
+            ..Counters::default()
+        };
+        fence(Ordering::SeqCst);
+        counters.sent = sum(line::SENT);
+        counters.accepted = self.memory.inboxes.iter().map(crate::ring::Inbox::accepted).sum();
+        counters
+    }
+
+    /// Waits until no message is in flight; `false` when time is up or the launch has ended before.
+    pub(crate) fn await_quiescence(&self, deadline: Option<Instant>) -> bool {
+        let mut backoff = Backoff::default();
+        loop {
+            if self.counters().in_flight() == 0 {
+                return true;
+            }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline)
+                || !matches!(self.launched.poll(), LaunchStatus::Running)
+            {
+                return self.counters().in_flight() == 0;
+            }
+            backoff.wait();
+        }
+    }
+}
+
+/// A launch's status in words.
+pub(crate) fn describe(status: &LaunchStatus) -> String {
+    match status {
+        LaunchStatus::Running => "the kernel runs".into(),
+        LaunchStatus::Finished => "the kernel has ended".into(),
+        LaunchStatus::Aborted => "the kernel was aborted".into(),
+        LaunchStatus::Failed(error) => crate::error::chain(error),
+    }
+}
