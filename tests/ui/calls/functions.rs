@@ -1,0 +1,28 @@
+use gpu_actor_rt::prelude::*;
+
+fn plain(x: u32) -> u32 {
+    x
+}
+
+const fn constant(x: u32) -> u32 {
+    x
+}
+
+#[gpu_fn]
+fn calls(x: u32, f: fn(u32) -> u32) -> u32 {
+    u64::from(x);
+    u32::max(x, 1);
+    u32::from_str_radix("1", 10);
+    f(x);
+    std::mem::size_of::<u32>();
+    Vec::<u32>::new();
+    (|| x)();
+    x
+}
+
+#[gpu_fn]
+fn calls_unmarked(x: u32) -> u32 {
+    plain(x) + constant(x)
+}
+
+fn main() {}
