@@ -54,6 +54,11 @@ pub trait GpuData: GpuType {
     fn encode(&self, out: &mut [u8]);
     /// Reads a value in the device's layout. `bytes` has exactly the type's size; of a `bool` the lowest bit counts.
     fn decode(bytes: &[u8]) -> Self;
+    /// Replaces every NaN of an encoded value by the canonical one: which NaN an operation gives is not defined, so what
+    /// compares values compares them by class. `bytes` has exactly the type's size.
+    fn canonical_nan(bytes: &mut [u8]) {
+        let _ = bytes;
+    }
 }
 
 /// A type that fits a register.

@@ -2,7 +2,7 @@
 
 use super::{Addr, Bits, Float, GpuData, GpuType, Int, Num, Scalar, SignedInt, SignedNum, Val};
 use crate::{
-    builder::Builder,
+    builder::{Builder, element, take},
     ir::{ScalarType, Type},
 };
 
@@ -92,7 +92,27 @@ macro_rules! data {
     )*};
 }
 
-data!(i8, i16, i32, i64, u8, u16, u32, u64, f32, f64);
+data!(i8, i16, i32, i64, u8, u16, u32, u64);
+
+macro_rules! float_data {
+    ($($rust:ty),*) => {$(
+        impl GpuData for $rust {
+            fn encode(&self, out: &mut [u8]) {
+                put(out, &self.to_le_bytes());
+            }
+            fn decode(bytes: &[u8]) -> Self {
+                Self::from_le_bytes(first(bytes))
+            }
+            fn canonical_nan(bytes: &mut [u8]) {
+                if Self::decode(bytes).is_nan() {
+                    Self::NAN.encode(bytes);
+                }
+            }
+        }
+    )*};
+}
+
+float_data!(f32, f64);
 
 impl GpuData for bool {
     fn encode(&self, out: &mut [u8]) {
@@ -130,10 +150,10 @@ impl<T: GpuType, const N: usize> GpuType for [T; N] {
 
     fn lower_const(self, b: &Builder) -> Val<Self> {
         let place = b.slot::<Self>();
-        for (i, element) in self.into_iter().enumerate() {
-            b.write(b.element(place, i), element.lower_const(b));
+        for (i, x) in self.into_iter().enumerate() {
+            b.write(element(place, i), x.lower_const(b));
         }
-        b.take(place)
+        take(place)
     }
 }
 
@@ -149,5 +169,11 @@ impl<T: GpuData, const N: usize> GpuData for [T; N] {
     fn decode(bytes: &[u8]) -> Self {
         let size = size_of::<T>();
         std::array::from_fn(|i| T::decode(bytes.get(i * size..(i + 1) * size).unwrap_or(&[])))
+    }
+
+    fn canonical_nan(bytes: &mut [u8]) {
+        if size_of::<T>() > 0 {
+            bytes.chunks_mut(size_of::<T>()).take(N).for_each(T::canonical_nan);
+        }
     }
 }
