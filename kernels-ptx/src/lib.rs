@@ -36,6 +36,7 @@ pub mod ir;
 pub mod lang;
 pub mod module;
 pub mod ptx;
+pub mod ring;
 pub mod verify;
 
 /// What generated code names; nothing here is stable.

@@ -62,7 +62,8 @@ pub fn find_actor(root_record: u64, id: u64, me: u64) -> u64 {
     if !is_routable(root_record, id) || worker_of(id) != me {
         return 0;
     }
-    let kind = ld_weak(root_record.wrapping_add(root::TYPES)).wrapping_add(type_of(id).wrapping_mul(actor_type::SIZE));
+    let kind = ld_weak(root_record.wrapping_add(root::TYPES))
+        .wrapping_add(type_of(id).wrapping_mul(actor_type::SIZE));
     let index = id & 0xffff_ffff;
     let counts = ld_weak(kind.wrapping_add(actor_type::COUNTS));
     if index >= ld_acquire_sys(counts.wrapping_add(me.wrapping_mul(crate::abi::LINE))) {
@@ -132,7 +133,8 @@ pub fn run(root_record: u64, lane_memory: u64, word: u64, me: u64, now: u64) -> 
 /// Gives the actor at `address` its initial state.
 #[gpu_fn]
 pub fn activate(root_record: u64, address: u64, id: u64) {
-    let kind = ld_weak(root_record.wrapping_add(root::TYPES)).wrapping_add(type_of(id).wrapping_mul(actor_type::SIZE));
+    let kind = ld_weak(root_record.wrapping_add(root::TYPES))
+        .wrapping_add(type_of(id).wrapping_mul(actor_type::SIZE));
     queue::copy_words(
         address.wrapping_add(actor::STATE),
         ld_weak(kind.wrapping_add(actor_type::INITIAL)),

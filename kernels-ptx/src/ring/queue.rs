@@ -110,7 +110,11 @@ pub fn copy_slot(to: u64, from: u64, size: u64) {
     st_weak(to.wrapping_add(slot::ACTOR), ld_weak(from.wrapping_add(slot::ACTOR)));
     st_weak(to.wrapping_add(slot::HLC), ld_weak(from.wrapping_add(slot::HLC)));
     st_weak(to.wrapping_add(slot::CORR), ld_weak(from.wrapping_add(slot::CORR)));
-    copy_words(to.wrapping_add(slot::HEADER), from.wrapping_add(slot::HEADER), size.wrapping_sub(slot::HEADER));
+    copy_words(
+        to.wrapping_add(slot::HEADER),
+        from.wrapping_add(slot::HEADER),
+        size.wrapping_sub(slot::HEADER),
+    );
 }
 
 /// Copies `bytes` (a multiple of 8) from one aligned address to another.

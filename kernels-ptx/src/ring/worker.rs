@@ -9,8 +9,8 @@ use super::message::{self, ACTIVATED, FAULTED, REPLIED};
 use super::queue;
 use crate::abi::{completion, control, corr, cx, fault, line, root, scratch, slot, worker};
 use crate::device::{
-    ballot, fence_sc_sys, global_timer, lane, lanes, ld_acquire_sys, ld_relaxed_gpu, ld_relaxed_sys, ld_weak, match_any,
-    nanosleep, shfl, signal_host, st_relaxed_sys, st_release_sys, st_weak, sync_warp,
+    ballot, fence_sc_sys, global_timer, lane, lanes, ld_acquire_sys, ld_relaxed_gpu, ld_relaxed_sys, ld_weak,
+    match_any, nanosleep, shfl, signal_host, st_relaxed_sys, st_release_sys, st_weak, sync_warp,
 };
 use gpu_actor_macros::gpu_fn;
 
@@ -67,7 +67,9 @@ pub fn flush_spill(root_record: u64, mine: u64, head: u64) -> u64 {
         queue::release_gpu(entry, at, capacity);
         at = at.wrapping_add(1);
         fence_sc_sys();
-        let receiver = ld_weak(message::worker_record(root_record, message::worker_of(target)).wrapping_add(worker::LINE));
+        let receiver = ld_weak(
+            message::worker_record(root_record, message::worker_of(target)).wrapping_add(worker::LINE),
+        );
         asleep = asleep | ld_relaxed_sys(receiver.wrapping_add(line::SLEEPING));
     }
     if asleep != 0 {
@@ -371,7 +373,8 @@ pub fn work(root_record: u64) {
                     }
                     let failures = ballot(mask, faults).count_ones() as u64;
                     faulted = faulted.wrapping_add(failures);
-                    handled = handled.wrapping_add(ballot(mask, runs).count_ones() as u64).wrapping_sub(failures);
+                    handled =
+                        handled.wrapping_add(ballot(mask, runs).count_ones() as u64).wrapping_sub(failures);
                     activated =
                         activated.wrapping_add(ballot(mask, (outcome & ACTIVATED) != 0).count_ones() as u64);
                 }
