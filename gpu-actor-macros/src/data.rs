@@ -119,15 +119,20 @@ pub(crate) fn impls(layout: &Layout) -> TokenStream {
     let at = here(name.span());
     let names: Vec<_> = fields.iter().map(|field| &field.name).collect();
     let types: Vec<_> = fields.iter().map(|field| &field.ty).collect();
+    let places = fields.iter().map(|field| {
+        let ty = &field.ty;
+        quote_spanned!(here(ty.span())=> ::gpu_actor_rt::__private::Place<#ty>)
+    });
     let visibilities = fields.iter().map(|field| &field.vis);
-    // Errors of a field's type point at the type.
-    let data: Vec<_> = fields
+    // These bounds hold or are errors at the field's type, reported once: behind them the compiler takes them for granted.
+    let bounds: Vec<_> = fields
         .iter()
         .map(|field| {
             let ty = &field.ty;
-            quote_spanned!(here(ty.span())=> <#ty as ::gpu_actor_rt::__private::GpuData>)
+            quote_spanned!(here(ty.span())=> #ty: ::gpu_actor_rt::__private::GpuData)
         })
         .collect();
+    let bounds = quote!(where #(#bounds,)*);
     let parts: Vec<_> = fields
         .iter()
         .map(|Field { name: field, ty, .. }| {
@@ -145,15 +150,24 @@ pub(crate) fn impls(layout: &Layout) -> TokenStream {
     quote! {
         const _: () = {
             #[doc(hidden)]
-            #[derive(Clone, Copy)]
             #quiet
-            #vis struct __Fields {
-                #(#visibilities #names: #rt::Place<#types>,)*
+            #vis struct __Fields #bounds {
+                #(#visibilities #names: #places,)*
             }
+            #[automatically_derived]
+            #quiet
+            impl ::core::clone::Clone for __Fields #bounds {
+                fn clone(&self) -> Self {
+                    *self
+                }
+            }
+            #[automatically_derived]
+            #quiet
+            impl ::core::marker::Copy for __Fields #bounds {}
 
             #[automatically_derived]
             #quiet
-            #gpu_type {
+            #gpu_type #bounds {
                 const TYPE: #rt::Type = #rt::Type::bytes_of::<#name>();
                 type Fields = __Fields;
                 fn fields(__at: #rt::Addr) -> __Fields {
@@ -168,24 +182,24 @@ pub(crate) fn impls(layout: &Layout) -> TokenStream {
 
             #[automatically_derived]
             #quiet
-            #gpu_data {
+            #gpu_data #bounds {
                 fn encode(&self, __out: &mut [u8]) {
                     __out.fill(0);
                     #(
                         if let ::core::option::Option::Some(__part) = __out.get_mut(#parts) {
-                            #data::encode(&self.#names, __part);
+                            #rt::GpuData::encode(&self.#names, __part);
                         }
                     )*
                 }
                 fn decode(__bytes: &[u8]) -> Self {
                     #name {
-                        #(#names: #data::decode(__bytes.get(#parts).unwrap_or(&[])),)*
+                        #(#names: #rt::GpuData::decode(__bytes.get(#parts).unwrap_or(&[])),)*
                     }
                 }
                 fn canonical_nan(__bytes: &mut [u8]) {
                     #(
                         if let ::core::option::Option::Some(__part) = __bytes.get_mut(#parts) {
-                            #data::canonical_nan(__part);
+                            <#types as #rt::GpuData>::canonical_nan(__part);
                         }
                     )*
                 }

@@ -29,6 +29,11 @@ impl Errors {
         self.found.is_empty()
     }
 
+    /// How much was reported so far.
+    pub(crate) fn count(&self) -> usize {
+        self.found.len()
+    }
+
     /// The messages, for tests.
     #[cfg(test)]
     pub(crate) fn messages(&self) -> Vec<String> {

@@ -4,7 +4,7 @@
 //! rather than one in a module, so that it sees the names that the function itself sees, in a function body too.
 
 use crate::body::Parser;
-use crate::emit::{self, block, quiet, rt};
+use crate::emit::{self, function_body, quiet, rt};
 use crate::errors::Errors;
 use crate::signature::{self, Parameter};
 use crate::types::{self, Use};
@@ -23,14 +23,11 @@ pub(crate) fn expand(options: &TokenStream, item: &TokenStream) -> TokenStream {
         return errors.into_tokens();
     };
     let twin = twin(&function, &mut errors);
-    if errors.is_empty() {
-        quote!(#function #twin)
-    } else {
-        let errors = errors.into_tokens();
-        quote!(#function #errors)
-    }
+    let errors = errors.into_tokens();
+    quote!(#function #twin #errors)
 }
 
+/// The twin; one without a body if the body has errors, so that its callers are not errors too.
 fn twin(function: &ItemFn, errors: &mut Errors) -> TokenStream {
     signature::check(&function.sig, "a device function", errors);
     let mut parameters = Vec::new();
@@ -47,9 +44,10 @@ fn twin(function: &ItemFn, errors: &mut Errors) -> TokenStream {
     if let ReturnType::Type(_, ty) = &function.sig.output {
         types::check(ty, Use::Local, errors);
     }
+    let sound = errors.is_empty();
     let names = parameters.iter().map(|parameter| &parameter.name);
     let body = Parser::new(errors, false, None, names).body(&function.block);
-    if !errors.is_empty() {
+    if !sound {
         return TokenStream::new();
     }
 
@@ -63,7 +61,7 @@ fn twin(function: &ItemFn, errors: &mut Errors) -> TokenStream {
         if *mutable { quote!(let #name = __b.local(#name);) } else { quote!(let #name = __b.temp(#name);) }
     });
     let result = signature::result(&function.sig.output);
-    let body = block(&body);
+    let body = errors.is_empty().then(|| function_body(&body));
     let frame = quote_spanned!(emit::here(function.sig.output.span())=> __b.frame_begin::<#result>);
     let path = format!("::{}", syn::ext::IdentExt::unraw(name));
     quote! {
@@ -81,8 +79,7 @@ fn twin(function: &ItemFn, errors: &mut Errors) -> TokenStream {
                 let __frame = #frame(::core::concat!(::core::module_path!(), #path));
                 if !__frame.is_cycle() {
                     #(#places)*
-                    let __v = #body;
-                    __b.ret(&__frame, __v);
+                    #body
                 }
                 __b.frame_end(__frame)
             }

@@ -75,8 +75,11 @@ fn check_path(ty: &TypePath, place: Use, errors: &mut Errors) {
         "Cell" | "RefCell" | "Mutex" | "RwLock" => {
             "is not needed: an actor handles one message at a time, so use the plain type"
         }
-        "usize" | "isize" if place == Use::Stored && ty.qself.is_none() => {
+        "usize" if place == Use::Stored => {
             "has a size that is not the device's business: use `u32` or `u64` here, and `as usize` to index"
+        }
+        "isize" if place == Use::Stored => {
+            "has a size that is not the device's business: use `i32` or `i64` here"
         }
         _ => {
             // The actor in `ActorId<Account>` is a name, not data.

@@ -43,6 +43,11 @@ pub(crate) fn is_handler(attribute: &Attribute) -> bool {
     attribute.path().segments.last().is_some_and(|last| last.ident == "handler")
 }
 
+/// Whether an attribute is `#[gpu_fn]`.
+pub(crate) fn is_gpu_fn(attribute: &Attribute) -> bool {
+    attribute.path().segments.last().is_some_and(|last| last.ident == "gpu_fn")
+}
+
 /// Reads the impl block.
 pub(crate) fn check(block: &ItemImpl, errors: &mut Errors) -> Option<Actor> {
     if let Some((_, path, _)) = &block.trait_ {
@@ -68,10 +73,8 @@ pub(crate) fn check(block: &ItemImpl, errors: &mut Errors) -> Option<Actor> {
                     for again in marks {
                         errors.at(again, "#[handler] is given twice; leave one out");
                     }
-                    handlers.push(handler(mark, function, errors));
-                } else if let Some(attribute) =
-                    function.attrs.iter().find(|attribute| attribute.path().is_ident("gpu_fn"))
-                {
+                    handlers.extend(handler(mark, function, errors));
+                } else if let Some(attribute) = function.attrs.iter().find(|attribute| is_gpu_fn(attribute)) {
                     errors.at(attribute, "a #[gpu_fn] stands outside of impl blocks: move the function out");
                 }
             }
@@ -88,6 +91,9 @@ pub(crate) fn check(block: &ItemImpl, errors: &mut Errors) -> Option<Actor> {
         );
     }
     let line = body::line_of(&block.impl_token);
+    if !block.generics.params.is_empty() || handlers.is_empty() {
+        return None;
+    }
     Some(Actor { ty: (*block.self_ty).clone(), name: name?, line, handlers })
 }
 
@@ -110,7 +116,9 @@ fn actor_name(ty: &Type, errors: &mut Errors) -> Option<Ident> {
     None
 }
 
-fn handler(mark: &Attribute, function: &ImplItemFn, errors: &mut Errors) -> Handler {
+/// Reads one handler; nothing if its signature has errors.
+fn handler(mark: &Attribute, function: &ImplItemFn, errors: &mut Errors) -> Option<Handler> {
+    let before = errors.count();
     match &mark.meta {
         Meta::Path(_) => {}
         Meta::List(list) => {
@@ -154,14 +162,16 @@ fn handler(mark: &Attribute, function: &ImplItemFn, errors: &mut Errors) -> Hand
     if let ReturnType::Type(_, ty) = &signature.output {
         types::check(ty, Use::Stored, errors);
     }
+    let sound = errors.count() == before;
     let names = parameters.iter().map(|parameter| &parameter.name);
     let body = Parser::new(errors, true, context.as_ref(), names).body(&function.block);
     let result_span = match &signature.output {
         ReturnType::Default => name.span(),
         ReturnType::Type(_, ty) => ty.span(),
     };
+    let body = (errors.count() == before).then_some(body);
     let docs = function.attrs.iter().filter(|attribute| attribute.path().is_ident("doc"));
-    Handler {
+    sound.then(|| Handler {
         name: name.clone(),
         vis: function.vis.clone(),
         cfgs: signature::cfgs(&function.attrs).into_iter().cloned().collect(),
@@ -173,7 +183,7 @@ fn handler(mark: &Attribute, function: &ImplItemFn, errors: &mut Errors) -> Hand
         result_span,
         line: body::line(name.span()),
         body,
-    }
+    })
 }
 
 /// Whether the receiver is `&mut self`.

@@ -1,9 +1,9 @@
 //! The model of an actor type as code: twins, records, stubs and the test that every handler can be lowered.
 
-use super::check::is_handler;
+use super::check::{is_gpu_fn, is_handler};
 use super::model::{Actor, Handler};
 use super::stubs::{self, message_name, method_name};
-use crate::emit::{block, here, quiet, rt};
+use crate::emit::{function_body, here, quiet, rt};
 use crate::errors::Errors;
 use crate::signature::Parameter;
 use crate::types::without_self;
@@ -12,24 +12,23 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{ImplItem, ItemImpl};
 
-/// The impl block without the marks, and what goes beside it.
+/// The impl block without the marks, what goes beside it, and the errors.
 pub(crate) fn expand(block: &ItemImpl, actor: Option<&Actor>, errors: Errors) -> TokenStream {
     let mut native = block.clone();
     for item in &mut native.items {
-        if let ImplItem::Fn(function) = item {
-            function.attrs.retain(|attribute| !is_handler(attribute));
-        }
+        let attributes = match item {
+            ImplItem::Fn(item) => &mut item.attrs,
+            ImplItem::Const(item) => &mut item.attrs,
+            ImplItem::Type(item) => &mut item.attrs,
+            ImplItem::Macro(item) => &mut item.attrs,
+            _ => continue,
+        };
+        // A misplaced #[gpu_fn] has been reported.
+        attributes.retain(|attribute| !is_handler(attribute) && !is_gpu_fn(attribute));
     }
-    match actor {
-        Some(actor) if errors.is_empty() => {
-            let generated = generate(actor);
-            quote!(#native #generated)
-        }
-        _ => {
-            let errors = errors.into_tokens();
-            quote!(#native #errors)
-        }
-    }
+    let generated = actor.map(generate);
+    let errors = errors.into_tokens();
+    quote!(#native #generated #errors)
 }
 
 fn generate(actor: &Actor) -> TokenStream {
@@ -86,7 +85,8 @@ fn twin(handler: &Handler) -> TokenStream {
         let place = quote!(__b.param::<#ty>(::core::mem::offset_of!(#message, #name)));
         if *mutable { quote!(let #name = __b.local(__b.read(#place));) } else { quote!(let #name = #place;) }
     });
-    let body = block(&handler.body);
+    // A body with errors has none to show for it here; the rest stays, so that its callers are not errors too.
+    let body = handler.body.as_ref().map(function_body);
     let frame = quote_spanned!(here(handler.result_span)=> __b.frame_begin::<#result>);
     let path = format!("::{}", name.unraw());
     quote! {
@@ -96,10 +96,7 @@ fn twin(handler: &Handler) -> TokenStream {
             let __self = __b.state::<Self>();
             #(#places)*
             let __frame = #frame(::core::concat!(::core::module_path!(), #path));
-            {
-                let __v = #body;
-                __b.ret(&__frame, __v);
-            }
+            #body
             let __v = __b.frame_end(__frame);
             __b.reply(__v);
         }

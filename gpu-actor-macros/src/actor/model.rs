@@ -30,5 +30,6 @@ pub(crate) struct Handler {
     /// Where errors of the result's type are shown.
     pub(crate) result_span: Span,
     pub(crate) line: u32,
-    pub(crate) body: Block,
+    /// What it does; nothing if that has errors.
+    pub(crate) body: Option<Block>,
 }

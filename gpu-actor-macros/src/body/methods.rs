@@ -95,6 +95,14 @@ pub(crate) fn unknown(name: &str) -> String {
         "to_string" | "as_str" | "chars" | "as_bytes" => {
             Some("text lives on the host: use a fixed array of bytes")
         }
+        "sin" | "cos" | "tan" | "asin" | "acos" | "atan" | "atan2" | "sin_cos" | "sinh" | "cosh" | "tanh"
+        | "exp" | "exp2" | "exp_m1" | "ln" | "ln_1p" | "log" | "log2" | "log10" | "powf" | "powi"
+        | "cbrt" | "hypot" => Some(
+            "functions that hardware only approximates are not supported yet, because the twins would differ",
+        ),
+        _ if name.starts_with("checked_") || name.starts_with("overflowing_") => {
+            Some("use the plain operator, which faults, or the `wrapping_` or `saturating_` method")
+        }
         _ => None,
     };
     if let Some(hint) = hint {
@@ -154,6 +162,8 @@ mod tests {
     fn a_slip_names_the_method_that_was_meant() {
         assert!(unknown("wraping_add").contains("did you mean `wrapping_add`?"));
         assert!(unknown("sqr").contains("did you mean `sqrt`?"));
+        assert!(unknown("sin").contains("approximates"));
+        assert!(unknown("checked_add").contains("`wrapping_`"));
         assert!(unknown("iter").contains("for i in 0..array.len()"));
         assert!(unknown("frobnicate").contains("abs, abs_diff"));
     }

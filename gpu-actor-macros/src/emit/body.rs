@@ -5,8 +5,19 @@ use crate::body::model::{Block, Head, Loop, Place, PlaceKind, Stmt, Tail, Value,
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
+/// The body of a function whose frame is open.
+pub(crate) fn function_body(body: &Block) -> TokenStream {
+    let at = match &body.tail {
+        Tail::Value(value) => here(value.span),
+        Tail::Unit | Tail::Never => Span::call_site(),
+    };
+    let body = block(body);
+    // A type that is not the function's is reported at the last expression.
+    quote_spanned! {at=> { let __v = #body; __b.ret(&__frame, __v); } }
+}
+
 /// A block as a Rust block of type `Val<_>`.
-pub(crate) fn block(block: &Block) -> TokenStream {
+fn block(block: &Block) -> TokenStream {
     let stmts = block.stmts.iter().map(stmt);
     let tail = match &block.tail {
         Tail::Value(value) => self::value(value),

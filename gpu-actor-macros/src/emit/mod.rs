@@ -5,7 +5,7 @@
 
 mod body;
 
-pub(crate) use body::block;
+pub(crate) use body::function_body;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
@@ -22,7 +22,7 @@ pub(crate) fn quiet() -> TokenStream {
     quote! {
         #[allow(
             unused, deprecated, missing_docs, non_snake_case, non_upper_case_globals, non_camel_case_types,
-            unconditional_recursion, unreachable_pub, private_interfaces,
+            unconditional_recursion, unreachable_pub, private_interfaces, trivial_bounds,
             clippy::all, clippy::pedantic, clippy::nursery
         )]
     }
