@@ -18,6 +18,7 @@ mod tidy;
 
 pub use control::{Frame, Label};
 pub use handler::SendSlot;
+pub(crate) use memory::{element, take};
 
 use std::{cell::RefCell, collections::HashMap};
 
@@ -73,7 +74,6 @@ struct State {
     /// The line of the last operation that had one.
     line: u32,
     statements: u64,
-    stack: u64,
     error: Option<LowerError>,
 }
 
@@ -123,7 +123,7 @@ impl Builder {
             self.misuse("a block is still open at the end");
         }
         match self.kind {
-            Kind::Handler => self.terminate(Stmt::Return(Some(self.constant(ScalarType::U32, 0)))),
+            Kind::Handler => self.terminate(Stmt::Return(Some(constant(ScalarType::U32, 0)))),
             Kind::Entry => self.terminate(Stmt::Return(None)),
             Kind::Func if self.result.is_none() => self.terminate(Stmt::Return(None)),
             Kind::Func => {}
@@ -143,6 +143,11 @@ impl Builder {
             body: state.body,
         };
         tidy::tidy(&mut function);
+        let actual = function.stack();
+        if actual > MAX_STACK {
+            let (function, limit) = (function.symbol, MAX_STACK);
+            return Err(LowerError::TooLarge { function, what: "its stack in bytes", actual, limit });
+        }
         Ok(function)
     }
 
@@ -203,10 +208,6 @@ impl Builder {
         Reg(state.regs.len() as u32 - 1)
     }
 
-    fn constant(&self, ty: ScalarType, bits: u64) -> Operand {
-        Operand::Const(Const::new(ty, bits))
-    }
-
     /// A new register with the result of an operation.
     fn op(&self, ty: ScalarType, op: Op) -> Operand {
         let dst = self.reg(ty);
@@ -223,6 +224,9 @@ impl Builder {
     }
 
     fn compare(&self, op: CompareOp, left: Operand, right: Operand) -> Operand {
+        if let (Operand::Const(l), Operand::Const(r)) = (left, right) {
+            return constant(ScalarType::Bool, u64::from(op.holds(l, r)));
+        }
         self.op(ScalarType::Bool, Op::Compare(op, left, right))
     }
 
@@ -269,6 +273,11 @@ impl Builder {
             Operand::Reg(_) => self.push(Stmt::FaultIf { cond, when, site }),
         }
     }
+}
+
+/// A constant with the low bits of `bits` that the type has room for.
+fn constant(ty: ScalarType, bits: u64) -> Operand {
+    Operand::Const(Const::new(ty, bits))
 }
 
 /// An operation that can fault, and what to write where that is not possible.

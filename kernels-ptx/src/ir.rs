@@ -26,7 +26,9 @@
 
 mod stmt;
 mod types;
+pub(crate) mod uses;
 
 pub(crate) use stmt::*;
 pub(crate) use types::{Const, FrameSlot, Label, Reg, SiteId, SlotId};
 pub use types::{FaultSite, Function, Kind, ScalarType, Type};
+pub(crate) use uses::completes;

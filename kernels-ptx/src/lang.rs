@@ -233,6 +233,7 @@ impl<T: GpuType> Place<T> {
     }
 }
 
+#[expect(clippy::expl_impl_clone_on_copy, reason = "a derive would ask `T: Clone`")]
 impl<T: GpuType> Clone for Place<T> {
     fn clone(&self) -> Self {
         *self

@@ -1,6 +1,6 @@
 //! Operators: arithmetic with overflow faults, bits, shifts, comparisons and `as`.
 
-use super::{Builder, Faulting};
+use super::{Builder, Faulting, constant};
 use crate::{
     abi::fault::code,
     ir::{BinaryOp, CheckedOp, CompareOp, Const, Op, Operand, ScalarType, Stmt, UnaryOp},
@@ -113,7 +113,7 @@ impl Builder {
     /// Faults if a signed integer is the minimum, whose magnitude has no room.
     pub(super) fn fault_at_min<T: Num>(&self, v: Val<T>, line: u32, what: Faulting) {
         let site = self.site(code::OVERFLOW, line, None, what);
-        let min = self.constant(T::SCALAR, T::SCALAR.min_bits());
+        let min = constant(T::SCALAR, T::SCALAR.min_bits());
         let at_min = self.compare(CompareOp::Eq, v.operand(), min);
         self.fault_if(at_min, true, site);
     }
@@ -159,13 +159,13 @@ impl Builder {
                 }
                 return l;
             }
-            self.constant(ScalarType::U32, amount as u64)
+            constant(ScalarType::U32, amount as u64)
         } else {
             let site = self.site(code::OVERFLOW, line, None, SHIFT);
             // A negative amount becomes a large one in the unsigned type that has room for it.
             let wide = if U::SCALAR.size() == 8 { ScalarType::U64 } else { ScalarType::U32 };
             let amount = self.convert(wide, r.operand());
-            let too_far = self.compare(CompareOp::Ge, amount, self.constant(wide, u64::from(width)));
+            let too_far = self.compare(CompareOp::Ge, amount, constant(wide, u64::from(width)));
             self.fault_if(too_far, true, site);
             if wide == ScalarType::U32 { amount } else { self.convert(ScalarType::U32, amount) }
         };
@@ -209,7 +209,7 @@ impl Builder {
         }
         match v.constant() {
             Some(c) if !T::SCALAR.is_float() && !U::SCALAR.is_float() && U::SCALAR != ScalarType::Bool => {
-                Val::of(self.constant(U::SCALAR, c.as_i128() as u64))
+                Val::of(constant(U::SCALAR, c.as_i128() as u64))
             }
             _ => Val::of(self.op(U::SCALAR, Op::Cast(v.operand()))),
         }

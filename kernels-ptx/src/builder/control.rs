@@ -1,6 +1,6 @@
 //! Control flow: if, loops, inlined functions, assert and panic.
 
-use super::{Builder, Faulting};
+use super::{Builder, Faulting, take};
 use crate::{
     abi::fault::code,
     error::LowerError,
@@ -242,6 +242,7 @@ impl Builder {
     }
 
     /// Ends the inlined body; the value is what was returned.
+    #[expect(clippy::needless_pass_by_value, reason = "a frame ends once")]
     pub fn frame_end<R: GpuType>(&self, frame: Frame<R>) -> Val<R> {
         let Frame { label: ended, result, cycle } = frame;
         if cycle {
@@ -261,7 +262,7 @@ impl Builder {
                         // The only return is the last statement: nothing to jump over.
                         state.body.append(&mut body);
                         drop(state);
-                        return self.take(result);
+                        return take(result);
                     }
                 }
                 let returns = falls_through || !state.dead || exits > 0;
@@ -272,7 +273,7 @@ impl Builder {
                     self.state.borrow_mut().dead = true;
                     return self.never();
                 }
-                self.take(result)
+                take(result)
             }
             other => {
                 state.open.extend(other);

@@ -1,6 +1,6 @@
 //! The float methods of the standard library, each under its own name, and each exactly rounded.
 
-use super::Builder;
+use super::{Builder, constant};
 use crate::{
     ir::{BinaryOp, CompareOp, Op, Operand, ScalarType, UnaryOp},
     lang::{Float, SignedNum, Val},
@@ -68,12 +68,12 @@ impl Builder {
         let word = ty.unsigned();
         let sign_bit = 1 << (ty.bits() - 1);
         let sign = self.op(word, Op::Bitcast(sign));
-        let sign = self.binary(word, BinaryOp::And, sign, self.constant(word, sign_bit));
+        let sign = self.binary(word, BinaryOp::And, sign, constant(word, sign_bit));
         let magnitude = match value {
-            Operand::Const(c) => self.constant(word, c.bits & !sign_bit),
+            Operand::Const(c) => constant(word, c.bits & !sign_bit),
             Operand::Reg(_) => {
                 let bits = self.op(word, Op::Bitcast(value));
-                self.binary(word, BinaryOp::And, bits, self.constant(word, !sign_bit))
+                self.binary(word, BinaryOp::And, bits, constant(word, !sign_bit))
             }
         };
         let bits = self.binary(word, BinaryOp::Or, magnitude, sign);
@@ -107,7 +107,7 @@ impl Builder {
     pub fn is_sign_negative<T: Float>(&self, v: Val<T>) -> Val<bool> {
         let word = T::SCALAR.unsigned();
         let bits = self.op(word, Op::Bitcast(v.operand()));
-        Val::of(self.compare(CompareOp::Ge, bits, self.constant(word, 1 << (word.bits() - 1))))
+        Val::of(self.compare(CompareOp::Ge, bits, constant(word, 1 << (word.bits() - 1))))
     }
 
     /// `v.is_sign_positive()`.

@@ -1,6 +1,6 @@
 //! What only handlers have: state, message, reply, sends and the context record.
 
-use super::{Builder, Faulting};
+use super::{Builder, Faulting, constant};
 use crate::{
     abi::{cx, fault::code, slot},
     error::LowerError,
@@ -68,7 +68,7 @@ impl Builder {
     /// fault. Faults, with the line of [`at_line`](Self::at_line), if the outbox is full.
     pub fn send(&self, target: Val<u64>, method: u32) -> SendSlot {
         if !self.handler_only("`tell`") {
-            return SendSlot(self.constant(ScalarType::U64, 0));
+            return SendSlot(constant(ScalarType::U64, 0));
         }
         let line = self.state.borrow().line;
         let site = self.site(code::TOO_MANY_SENDS, line, None, SEND);
@@ -81,12 +81,12 @@ impl Builder {
         let behind = self.binary(ScalarType::U64, BinaryOp::Mul, behind, size);
         let outbox = self.field(cx::OUTBOX, ScalarType::U64);
         let entry = self.binary(ScalarType::U64, BinaryOp::Add, outbox, behind);
-        let head = self.constant(ScalarType::U64, u64::from(method) << 32);
+        let head = constant(ScalarType::U64, u64::from(method) << 32);
         self.put(entry, slot::SEQ_METHOD, ScalarType::U64, head);
         self.put(entry, slot::ACTOR, ScalarType::U64, target.operand());
         // A tell: nobody waits for a reply. The clock stamp is the ring's.
-        self.put(entry, slot::CORR, ScalarType::U64, self.constant(ScalarType::U64, 0));
-        let next = self.binary(ScalarType::U32, BinaryOp::Add, sent, self.constant(ScalarType::U32, 1));
+        self.put(entry, slot::CORR, ScalarType::U64, constant(ScalarType::U64, 0));
+        let next = self.binary(ScalarType::U32, BinaryOp::Add, sent, constant(ScalarType::U32, 1));
         self.put(Operand::Reg(CONTEXT), cx::SENT, ScalarType::U32, next);
         SendSlot(entry)
     }
@@ -121,7 +121,7 @@ impl Builder {
 
     fn context<T>(&self, offset: u64, ty: ScalarType) -> Val<T> {
         if !self.handler_only("the context") {
-            return Val::of(self.constant(ty, 0));
+            return Val::of(constant(ty, 0));
         }
         Val::of(self.field(offset, ty))
     }

@@ -1,6 +1,6 @@
 //! The integer methods of the standard library, each under its own name.
 
-use super::{Builder, Faulting};
+use super::{Builder, Faulting, constant};
 use crate::{
     abi::fault::code,
     ir::{BinaryOp, CheckedOp, CompareOp, Operand, ScalarType, UnaryOp},
@@ -48,12 +48,10 @@ impl Builder {
 
     fn shift_amount(&self, ty: ScalarType, r: Val<u32>) -> Operand {
         let mask = u64::from(ty.bits() - 1);
-        match r.constant() {
-            Some(c) => self.constant(ScalarType::U32, c.bits & mask),
-            None => {
-                let mask = self.constant(ScalarType::U32, mask);
-                self.binary(ScalarType::U32, BinaryOp::And, r.operand(), mask)
-            }
+        if let Some(c) = r.constant() {
+            constant(ScalarType::U32, c.bits & mask)
+        } else {
+            self.binary(ScalarType::U32, BinaryOp::And, r.operand(), constant(ScalarType::U32, mask))
         }
     }
 
@@ -77,18 +75,14 @@ impl Builder {
 
     /// `l.saturating_add(r)`.
     pub fn saturating_add<T: Int>(&self, l: Val<T>, r: Val<T>) -> Val<T> {
-        let limit =
-            if T::SCALAR.is_signed() { self.limit::<T>(self.negative(l)) } else { self.max_of::<T>() };
+        let limit = if T::SCALAR.is_signed() { self.limit::<T>(self.negative(l)) } else { max_of::<T>() };
         self.saturating(CheckedOp::Add, l, r, limit)
     }
 
     /// `l.saturating_sub(r)`.
     pub fn saturating_sub<T: Int>(&self, l: Val<T>, r: Val<T>) -> Val<T> {
-        let limit = if T::SCALAR.is_signed() {
-            self.limit::<T>(self.negative(l))
-        } else {
-            self.constant(T::SCALAR, 0)
-        };
+        let limit =
+            if T::SCALAR.is_signed() { self.limit::<T>(self.negative(l)) } else { constant(T::SCALAR, 0) };
         self.saturating(CheckedOp::Sub, l, r, limit)
     }
 
@@ -98,7 +92,7 @@ impl Builder {
             let differ = self.binary(ScalarType::Bool, BinaryOp::Xor, self.negative(l), self.negative(r));
             self.limit::<T>(differ)
         } else {
-            self.max_of::<T>()
+            max_of::<T>()
         };
         self.saturating(CheckedOp::Mul, l, r, limit)
     }
@@ -108,17 +102,13 @@ impl Builder {
         Val::of(self.select(T::SCALAR, overflow, limit, value))
     }
 
-    fn max_of<T: Int>(&self) -> Operand {
-        self.constant(T::SCALAR, T::SCALAR.max_bits())
-    }
-
     /// The end of the range at which a result with this sign stops.
     fn limit<T: Int>(&self, negative: Operand) -> Operand {
-        self.select(T::SCALAR, negative, self.constant(T::SCALAR, T::SCALAR.min_bits()), self.max_of::<T>())
+        self.select(T::SCALAR, negative, constant(T::SCALAR, T::SCALAR.min_bits()), max_of::<T>())
     }
 
     fn negative<T: Num>(&self, v: Val<T>) -> Operand {
-        self.compare(CompareOp::Lt, v.operand(), self.constant(T::SCALAR, 0))
+        self.compare(CompareOp::Lt, v.operand(), constant(T::SCALAR, 0))
     }
 
     /// `l.min(r)`; of floats the number if the other is NaN.
@@ -171,7 +161,7 @@ impl Builder {
         if T::SCALAR.is_float() {
             return self.float_signum(v);
         }
-        let zero = self.constant(T::SCALAR, 0);
+        let zero = constant(T::SCALAR, 0);
         let above = self.convert(T::SCALAR, self.compare(CompareOp::Gt, v.operand(), zero));
         let below = self.convert(T::SCALAR, self.compare(CompareOp::Lt, v.operand(), zero));
         Val::of(self.binary(T::SCALAR, BinaryOp::Sub, above, below))
@@ -179,7 +169,7 @@ impl Builder {
 
     /// `v.is_positive()`.
     pub fn is_positive<T: SignedInt>(&self, v: Val<T>) -> Val<bool> {
-        Val::of(self.compare(CompareOp::Gt, v.operand(), self.constant(T::SCALAR, 0)))
+        Val::of(self.compare(CompareOp::Gt, v.operand(), constant(T::SCALAR, 0)))
     }
 
     /// `v.is_negative()`.
@@ -204,7 +194,7 @@ impl Builder {
         line: u32,
         mul: impl Fn(Val<T>, Val<T>) -> Val<T>,
     ) -> Val<T> {
-        let one = Val::of(self.constant(T::SCALAR, 1));
+        let one = Val::of(constant(T::SCALAR, 1));
         let (base, power) = (self.local(v), self.local(one));
         let left = self.local(exponent);
         let squaring = self.loop_begin(line);
@@ -239,7 +229,7 @@ impl Builder {
             return quotient;
         }
         let rest = self.rem(l, r, line);
-        let one = self.constant(T::SCALAR, 1);
+        let one = constant(T::SCALAR, 1);
         let lower = self.binary(T::SCALAR, BinaryOp::Sub, quotient.operand(), one);
         let higher = self.binary(T::SCALAR, BinaryOp::Add, quotient.operand(), one);
         let moved = self.select(T::SCALAR, self.negative(r), higher, lower);
@@ -300,4 +290,8 @@ impl Builder {
     pub fn is_power_of_two<T: Int>(&self, v: Val<T>) -> Val<bool> {
         self.eq(self.count_ones(v), self.lit(1))
     }
+}
+
+fn max_of<T: Int>() -> Operand {
+    constant(T::SCALAR, T::SCALAR.max_bits())
 }

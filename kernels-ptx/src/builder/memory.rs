@@ -3,7 +3,7 @@
 //! Scalars live in registers, everything else in the stack frame or behind an address. Reading copies: a value never
 //! changes when the place that it was read from does. [`tidy`](super::tidy) takes out the copies that nobody needs.
 
-use super::{Builder, Faulting};
+use super::{Builder, Faulting, constant};
 use crate::{
     abi::fault::code,
     ir::{Address, Base, FrameSlot, Op, Operand, Order, ScalarType, SlotId, Stmt, Type},
@@ -20,7 +20,7 @@ impl Builder {
 
     /// A scalar constant, for implementations of [`GpuType::lower_const`].
     pub fn lit_scalar<T: Scalar>(&self, x: T) -> Val<T> {
-        Val::of(self.constant(T::SCALAR, x.to_word()))
+        Val::of(constant(T::SCALAR, x.to_word()))
     }
 
     /// A constant of a data type, for implementations of [`GpuType::lower_const`].
@@ -33,7 +33,7 @@ impl Builder {
                 self.store_bytes(mem, word as u64 * 8, chunk);
             }
         }
-        self.take(place)
+        take(place)
     }
 
     /// Stores constant bytes, at most 8, into a slot.
@@ -48,7 +48,7 @@ impl Builder {
             let (now, later) = bytes.split_at(ty.size() as usize);
             let bits = now.iter().rev().fold(0, |bits, &byte| bits << 8 | u64::from(byte));
             let address = Address { base: mem.base, offset: mem.offset + offset };
-            self.push(Stmt::Store { ty, address, value: self.constant(ty, bits), order: Order::Weak });
+            self.push(Stmt::Store { ty, address, value: constant(ty, bits), order: Order::Weak });
             offset += u64::from(ty.size());
             bytes = later;
         }
@@ -56,14 +56,14 @@ impl Builder {
 
     /// `()`.
     pub fn unit(&self) -> Val<()> {
-        Val::of(self.constant(ScalarType::Bool, 0))
+        Val::of(constant(ScalarType::Bool, 0))
     }
 
     /// The value of an expression that never has one, such as `return`: what follows is dead.
     pub fn never<T: GpuType>(&self) -> Val<T> {
         match T::TYPE {
-            Type::Scalar(ty) => Val::of(self.constant(ty, 0)),
-            Type::Bytes { .. } => self.take(self.slot::<T>()),
+            Type::Scalar(ty) => Val::of(constant(ty, 0)),
+            Type::Bytes { .. } => take(self.slot::<T>()),
         }
     }
 
@@ -110,20 +110,12 @@ impl Builder {
                 if let Loc::Mem(to) = Place::addr(copy).0 {
                     self.copy(to, from, T::TYPE);
                 }
-                self.take(copy)
+                take(copy)
             }
             (Loc::Reg(_), Type::Bytes { .. }) => {
                 self.misuse("a struct or array in a register");
                 self.never()
             }
-        }
-    }
-
-    /// The value of a place that is never written again.
-    pub(crate) fn take<T: GpuType>(&self, place: Place<T>) -> Val<T> {
-        match Place::addr(place).0 {
-            Loc::Reg(reg) => Val::of(Operand::Reg(reg)),
-            Loc::Mem(mem) => Val::memory(mem),
         }
     }
 
@@ -161,7 +153,7 @@ impl Builder {
     ) -> Place<T> {
         if let Some(i) = i.constant() {
             if i.bits < N as u64 {
-                return self.element(place, i.bits as usize);
+                return element(place, i.bits as usize);
             }
             if let Some(site) = self.site(code::BOUNDS, line, None, INDEX) {
                 self.terminate(Stmt::Fault { site });
@@ -183,13 +175,21 @@ impl Builder {
         Place::at(Addr(Loc::Mem(Mem { base: Base::Reg(dst), offset: later, align: whole.known_align() })))
     }
 
-    /// An element whose index is known.
-    pub(crate) fn element<T: GpuType, const N: usize>(&self, place: Place<[T; N]>, i: usize) -> Place<T> {
-        Place::at(Place::addr(place).offset(i * size_of::<T>()))
-    }
-
     /// `place.len()`.
     pub fn len<T: GpuType, const N: usize>(&self, _: Place<[T; N]>) -> Val<usize> {
         self.lit_scalar(N)
     }
+}
+
+/// The value of a place that is never written again.
+pub(crate) fn take<T: GpuType>(place: Place<T>) -> Val<T> {
+    match Place::addr(place).0 {
+        Loc::Reg(reg) => Val::of(Operand::Reg(reg)),
+        Loc::Mem(mem) => Val::memory(mem),
+    }
+}
+
+/// An element whose index is known.
+pub(crate) fn element<T: GpuType, const N: usize>(place: Place<[T; N]>, i: usize) -> Place<T> {
+    Place::at(Place::addr(place).offset(i * size_of::<T>()))
 }

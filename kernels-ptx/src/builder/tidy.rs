@@ -1,5 +1,155 @@
-//! Takes out what the builder emits for safety and nobody needs.
+//! Takes out the copies that the builder makes for safety and nobody needs.
+//!
+//! Reading a place copies it, because the place may change before the value is used. Most often it does not: then the
+//! copy of a register is replaced by the register, and the copy of bytes through a temporary by one copy. Both
+//! changes need that nothing between the two writes the source.
 
-use crate::ir::Function;
+use crate::ir::{Address, Base, Function, Op, Operand, Reg, SlotId, Stmt, uses};
 
-pub(super) fn tidy(_: &mut Function) {}
+/// How many statements ahead a use is looked for; keeps the pass linear.
+const WINDOW: usize = 256;
+
+/// How often registers are read and assigned, and slots used.
+struct Counts {
+    reads: Vec<u32>,
+    writes: Vec<u32>,
+    slots: Vec<u32>,
+}
+
+pub(super) fn tidy(function: &mut Function) {
+    let mut counts = Counts {
+        reads: vec![0; function.regs.len()],
+        writes: vec![0; function.regs.len()],
+        slots: vec![0; function.slots.len()],
+    };
+    uses::walk(&function.body, &mut |u| match u {
+        uses::Use::Read(reg) => counts.reads[reg.0 as usize] += 1,
+        uses::Use::Write(reg) => counts.writes[reg.0 as usize] += 1,
+        uses::Use::Slot(slot) => counts.slots[slot.0 as usize] += 1,
+    });
+    // A parameter is assigned by the caller.
+    for writes in counts.writes.iter_mut().take(function.params.len()) {
+        *writes += 1;
+    }
+    let mut body = std::mem::take(&mut function.body);
+    list(&mut body, &mut counts);
+    function.body = body;
+}
+
+fn list(body: &mut Vec<Stmt>, counts: &mut Counts) {
+    for stmt in body.iter_mut() {
+        match stmt {
+            Stmt::Block { body, .. } => list(body, counts),
+            Stmt::Loop { body, continuing, .. } => {
+                list(body, counts);
+                list(continuing, counts);
+            }
+            Stmt::If { yes, no, .. } => {
+                list(yes, counts);
+                list(no, counts);
+            }
+            _ => {}
+        }
+    }
+    let mut removed = vec![false; body.len()];
+    for at in 0..body.len() {
+        removed[at] = match body[at] {
+            Stmt::Let { dst, op: Op::Copy(Operand::Reg(src)) } => {
+                forward_register(body, at, dst, src, counts)
+            }
+            Stmt::Copy { dst: Address { base: Base::Slot(temp), offset: 0 }, src, size, align } => {
+                forward_bytes(body, at, temp, (src, size, align), counts)
+            }
+            _ => false,
+        };
+    }
+    let mut removed = removed.into_iter();
+    body.retain(|_| !removed.next().unwrap_or(false));
+}
+
+/// `dst = src` at `at`: uses `src` instead, if all reads of `dst` come before `src` changes.
+fn forward_register(body: &mut [Stmt], at: usize, dst: Reg, src: Reg, counts: &mut Counts) -> bool {
+    if counts.writes[dst.0 as usize] != 1 || dst == src {
+        return false;
+    }
+    let wanted = counts.reads[dst.0 as usize];
+    let mut found = 0;
+    let mut end = at + 1;
+    // With one assignment in all, it is the one that this copy reads: it cannot change any more. (In a loop it comes
+    // before this copy again.)
+    let stable = counts.writes[src.0 as usize] == 1;
+    while found < wanted && end < body.len() && end - at < WINDOW {
+        let (mut reads, mut written) = (0, false);
+        uses::walk(&body[end..=end], &mut |u| match u {
+            uses::Use::Read(reg) if reg == dst => reads += 1,
+            uses::Use::Write(reg) if reg == src => written = true,
+            _ => {}
+        });
+        let simple = uses::children(&body[end]).iter().all(|inner| inner.is_empty());
+        // A simple statement reads before it writes; in a nested one the order is not known.
+        if written && !stable && !(simple && found + reads == wanted && !writes_early(&body[end])) {
+            return false;
+        }
+        found += reads;
+        end += 1;
+    }
+    if found != wanted {
+        return false;
+    }
+    for stmt in &mut body[at + 1..end] {
+        uses::replace(stmt, dst, src);
+    }
+    counts.reads[src.0 as usize] += wanted;
+    counts.reads[src.0 as usize] -= 1;
+    counts.reads[dst.0 as usize] = 0;
+    counts.writes[dst.0 as usize] = 0;
+    true
+}
+
+/// Whether the statement becomes several instructions, of which an early one may assign what a later one reads.
+fn writes_early(stmt: &Stmt) -> bool {
+    !matches!(stmt, Stmt::Let { op: Op::Copy(_) | Op::Select { .. }, .. } | Stmt::Load { .. })
+}
+
+/// Bytes copied into `temp` at `at`, and from there once more: copies them once, there.
+fn forward_bytes(
+    body: &mut [Stmt],
+    at: usize,
+    temp: SlotId,
+    (src, size, align): (Address, u64, u64),
+    counts: &mut Counts,
+) -> bool {
+    if counts.slots[temp.0 as usize] != 2 || src.base == Base::Slot(temp) {
+        return false;
+    }
+    let from_temp = Address { base: Base::Slot(temp), offset: 0 };
+    for stmt in body.iter_mut().skip(at + 1).take(WINDOW) {
+        match stmt {
+            Stmt::Copy { src: second, size: bytes, align: other, .. }
+                if *second == from_temp && *bytes == size =>
+            {
+                *second = src;
+                *other = align.min(*other);
+                counts.slots[temp.0 as usize] = 0;
+                return true;
+            }
+            // Nothing here writes memory; if one of them faults, nobody has seen the temporary.
+            Stmt::Let { .. }
+            | Stmt::Overflowing { .. }
+            | Stmt::Divide { .. }
+            | Stmt::Index { .. }
+            | Stmt::FaultIf { .. }
+            | Stmt::Load { .. } => {
+                let mut moved = false;
+                uses::direct(stmt, &mut |u| {
+                    moved |= matches!((u, src.base), (uses::Use::Write(reg), Base::Reg(base)) if reg == base);
+                });
+                if moved {
+                    return false;
+                }
+            }
+            _ => return false,
+        }
+    }
+    false
+}

@@ -1,5 +1,7 @@
 //! Operations and statements.
 
+use std::cmp::Ordering;
+
 use super::{Const, Label, Reg, ScalarType, SiteId, SlotId};
 
 /// A value that an operation takes.
@@ -77,6 +79,25 @@ pub(crate) enum CompareOp {
     Ge,
 }
 
+impl CompareOp {
+    /// Whether two constants of one type compare so.
+    pub(crate) fn holds(self, l: Const, r: Const) -> bool {
+        let order = match l.ty {
+            ScalarType::F32 => f32::from_bits(l.bits as u32).partial_cmp(&f32::from_bits(r.bits as u32)),
+            ScalarType::F64 => f64::from_bits(l.bits).partial_cmp(&f64::from_bits(r.bits)),
+            _ => Some(l.as_i128().cmp(&r.as_i128())),
+        };
+        match self {
+            Self::Eq => order == Some(Ordering::Equal),
+            Self::Ne => order != Some(Ordering::Equal),
+            Self::Lt => order == Some(Ordering::Less),
+            Self::Le => matches!(order, Some(Ordering::Less | Ordering::Equal)),
+            Self::Gt => order == Some(Ordering::Greater),
+            Self::Ge => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
+        }
+    }
+}
+
 /// Registers that the device fills in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Special {
@@ -105,7 +126,6 @@ pub(crate) enum Op {
     Cast(Operand),
     /// The same bits in another type of the same size.
     Bitcast(Operand),
-    AddressOf(Address),
     Special(Special),
 }
 

@@ -1,6 +1,6 @@
 //! Types, constants and the function that holds everything together.
 
-use super::Stmt;
+use super::{Stmt, uses};
 
 /// The type of a value that fits a register.
 ///
@@ -94,23 +94,6 @@ impl ScalarType {
     /// The largest value of an integer type, as bits of its width.
     pub(crate) const fn max_bits(self) -> u64 {
         if self.is_signed() { self.mask() >> 1 } else { self.mask() }
-    }
-
-    /// The name that Rust has for the type.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Bool => "bool",
-            Self::I8 => "i8",
-            Self::I16 => "i16",
-            Self::I32 => "i32",
-            Self::I64 => "i64",
-            Self::U8 => "u8",
-            Self::U16 => "u16",
-            Self::U32 => "u32",
-            Self::U64 => "u64",
-            Self::F32 => "f32",
-            Self::F64 => "f64",
-        }
     }
 }
 
@@ -246,6 +229,17 @@ pub struct Function {
 }
 
 impl Function {
+    /// Bytes of stack that the slots in use take.
+    pub(crate) fn stack(&self) -> u64 {
+        let mut used = vec![false; self.slots.len()];
+        uses::walk(&self.body, &mut |u| {
+            if let uses::Use::Slot(slot) = u {
+                used[slot.0 as usize] = true;
+            }
+        });
+        self.slots.iter().zip(used).filter(|(_, used)| *used).map(|(slot, _)| u64::from(slot.size)).sum()
+    }
+
     /// The symbol under which the function is called or launched.
     pub fn symbol(&self) -> &str {
         &self.symbol

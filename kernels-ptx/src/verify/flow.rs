@@ -1,0 +1,138 @@
+//! Rules 3, 4 and 5: control flow and what is assigned on its way.
+
+use std::collections::HashMap;
+
+use super::{Checker, Result, rule};
+use crate::ir::{Label, Reg, Stmt, uses};
+
+/// The registers that are assigned on every path to a point; `None` if no path leads there.
+type Assigned = Option<Set>;
+
+#[derive(Clone)]
+struct Set(Vec<u64>);
+
+impl Set {
+    fn insert(&mut self, reg: Reg) {
+        self.0[reg.0 as usize / 64] |= 1 << (reg.0 % 64);
+    }
+
+    fn contains(&self, reg: Reg) -> bool {
+        self.0[reg.0 as usize / 64] & 1 << (reg.0 % 64) != 0
+    }
+}
+
+/// Where two paths meet: what both assigned.
+fn meet(a: Assigned, b: Assigned) -> Assigned {
+    match (a, b) {
+        (Some(mut a), Some(b)) => {
+            for (a, b) in a.0.iter_mut().zip(b.0) {
+                *a &= b;
+            }
+            Some(a)
+        }
+        (a, b) => a.or(b),
+    }
+}
+
+/// A block or loop around the current statement.
+struct Around {
+    leave: Assigned,
+    next: Assigned,
+    /// `Continue` may name it: a loop whose body is being walked.
+    repeats: bool,
+}
+
+struct Walk<'a> {
+    checker: &'a Checker<'a>,
+    around: HashMap<Label, Around>,
+    seen: Vec<Label>,
+}
+
+impl Checker<'_> {
+    pub(super) fn flow(&self) -> Result {
+        let mut walk = Walk { checker: self, around: HashMap::new(), seen: vec![] };
+        let mut start = Set(vec![0; self.function.regs.len().div_ceil(64)]);
+        for i in 0..self.function.params.len() {
+            start.insert(Reg(i as u32));
+        }
+        let end = walk.list(&self.function.body, Some(start))?;
+        self.ensure(end.is_none(), rule::REACHED, || "a path ends without a return".into())
+    }
+}
+
+impl Walk<'_> {
+    fn list(&mut self, list: &[Stmt], mut at: Assigned) -> Result<Assigned> {
+        for stmt in list {
+            let Some(assigned) = at else {
+                return self.checker.fail(rule::REACHED, format!("{stmt:?} is never reached"));
+            };
+            at = self.statement(stmt, assigned)?;
+        }
+        Ok(at)
+    }
+
+    fn begin(&mut self, label: Label, repeats: bool) -> Result {
+        let fresh = !self.seen.contains(&label);
+        self.checker.ensure(fresh, rule::TARGETS, || format!("{label:?} is used twice"))?;
+        self.seen.push(label);
+        self.around.insert(label, Around { leave: None, next: None, repeats });
+        Ok(())
+    }
+
+    fn statement(&mut self, stmt: &Stmt, mut at: Set) -> Result<Assigned> {
+        let mut unassigned = None;
+        uses::direct(stmt, &mut |u| match u {
+            uses::Use::Read(reg) if !at.contains(reg) => unassigned = Some(reg),
+            uses::Use::Write(reg) => at.insert(reg),
+            _ => {}
+        });
+        self.checker.ensure(unassigned.is_none(), rule::ASSIGNED, || {
+            format!("{unassigned:?} is read by {stmt:?} and not assigned on every path to it")
+        })?;
+        match stmt {
+            Stmt::If { yes, no, .. } => {
+                let yes = self.list(yes, Some(at.clone()))?;
+                let no = self.list(no, Some(at))?;
+                Ok(meet(yes, no))
+            }
+            Stmt::Block { label, body } => {
+                self.begin(*label, false)?;
+                let end = self.list(body, Some(at))?;
+                let leave = self.around.remove(label).and_then(|around| around.leave);
+                Ok(meet(end, leave))
+            }
+            Stmt::Loop { label, body, continuing, .. } => {
+                // A later turn has at least what the first one had.
+                self.begin(*label, true)?;
+                let end = self.list(body, Some(at))?;
+                let mut next = None;
+                if let Some(around) = self.around.get_mut(label) {
+                    around.repeats = false;
+                    next = around.next.take();
+                }
+                self.list(continuing, meet(end, next))?;
+                Ok(self.around.remove(label).and_then(|around| around.leave))
+            }
+            Stmt::Break(label) => match self.around.get_mut(label) {
+                Some(around) => {
+                    around.leave = meet(around.leave.take(), Some(at));
+                    Ok(None)
+                }
+                None => self
+                    .checker
+                    .fail(rule::TARGETS, format!("break out of {label:?}, which is not around it")),
+            },
+            Stmt::Continue(label) => match self.around.get_mut(label) {
+                Some(around) if around.repeats => {
+                    around.next = meet(around.next.take(), Some(at));
+                    Ok(None)
+                }
+                _ => self
+                    .checker
+                    .fail(rule::TARGETS, format!("continue of {label:?}, which is no loop around it")),
+            },
+            Stmt::Return(_) | Stmt::Fault { .. } => Ok(None),
+            _ => Ok(Some(at)),
+        }
+    }
+}
