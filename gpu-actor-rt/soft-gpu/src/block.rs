@@ -1,24 +1,427 @@
-//! Running the blocks of a launch on a worker thread.
+//! Running the blocks of a launch on a worker thread: lanes as coroutines, and the scheduler of a block.
+//!
+//! A block lives on one thread. Its lanes run one at a time and give way only inside a host call ([`crate::host`]):
+//! when they wait for others, sleep, or have gone around loops long enough that it is another lane's turn. A block of
+//! one lane never waits for its own lanes, and sleeps without leaving its coroutine.
+//!
+//! Rules kept here:
+//! - What a coroutine's stack holds while it is suspended needs no `Drop`: device code owns nothing, and host calls
+//!   suspend only when they hold nothing. So a lane can be abandoned at any suspension point.
+//! - A lane's context is changed through cells only; device code reads the plain fields, which never change while
+//!   a block runs.
+//! - Whatever a lane waits for, it looks at the kill bit afterwards.
+//!
+//! This is one of the few files with `unsafe`: it enters compiled code and switches stacks.
 
-use std::sync::Arc;
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
-use crate::launch::Shared;
+use corosensei::stack::DefaultStack;
+use corosensei::{Coroutine, CoroutineResult, Yielder};
+
+use crate::device::WARP_SIZE;
+use crate::error::Error;
+use crate::launch::{Shared, poll};
+use crate::warp::{self, WarpOp};
+
+/// Loop back-edges between two turns of a lane, where its block has more than one.
+const POLLS_PER_TURN: u32 = 64;
+/// Sleeps shorter than this spin; others give the processor away.
+const SPIN_BELOW_NS: u32 = 1_000;
+/// Short sleeps in a row after which one gives the processor away all the same.
+const SPINS_IN_A_ROW: u32 = 16;
+/// Sleeps of at least this long are real sleeps, where the block may not park.
+const SLEEP_FROM_NS: u32 = 20_000;
+/// The longest that `nanosleep` can ask for.
+const MAX_SLEEP_NS: u32 = 1_000_000;
+
+/// What a lane does when it is not running.
+#[derive(Clone, Copy)]
+pub(crate) enum State {
+    /// Not started yet.
+    New,
+    /// Waits for its turn.
+    Ready,
+    /// In `nanosleep`.
+    Sleeping(u32),
+    /// At a barrier.
+    Barrier(BarrierWait),
+    /// In a `.sync` instruction of its warp.
+    Warp(WarpOp),
+    /// Will not run again.
+    Ended,
+}
+
+/// A lane's wait at a barrier.
+#[derive(Clone, Copy)]
+pub(crate) struct BarrierWait {
+    pub(crate) id: u32,
+    /// Lanes to wait for; 0 stands for all of the block.
+    pub(crate) count: u32,
+    /// For `bar.red`: the lane's operand.
+    pub(crate) predicate: bool,
+    pub(crate) reduce: Reduce,
+}
+
+/// What `bar.red` makes of the lanes' predicates.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reduce {
+    None,
+    Popc,
+    And,
+    Or,
+}
+
+/// A lane's context: the hidden first argument of every compiled function.
+#[repr(C)]
+pub(crate) struct Lane {
+    pub(crate) poll: *const AtomicU32,
+    /// Host address of the block's shared memory.
+    pub(crate) shared: u64,
+    /// The entry's parameter space.
+    pub(crate) params: *const u64,
+    pub(crate) tid: [u32; 3],
+    pub(crate) ntid: [u32; 3],
+    pub(crate) ctaid: [u32; 3],
+    pub(crate) nctaid: [u32; 3],
+    pub(crate) lane_id: u32,
+    pub(crate) warp_id: u32,
+    pub(crate) warps: u32,
+    pub(crate) sm_id: u32,
+    pub(crate) sm_count: u32,
+    /// Offset in shared memory of what the launch added to what the program declares.
+    pub(crate) dynamic_shared_at: u32,
+    pub(crate) dynamic_shared: u32,
+    pub(crate) total_shared: u32,
+    pub(crate) grid_id: u64,
+    block: Cell<*const Block<'static>>,
+    yielder: Cell<*const Yielder<(), ()>>,
+    pub(crate) index: u32,
+    polls: Cell<u32>,
+    pub(crate) state: Cell<State>,
+    pub(crate) result: Cell<u64>,
+}
+
+impl Lane {
+    /// The block this lane belongs to.
+    pub(crate) fn block(&self) -> &Block<'_> {
+        // SAFETY: `run_block` sets the pointer to the block that owns this lane before any lane runs, and keeps the
+        // block in place and borrowed shared until the last coroutine is gone.
+        unsafe { &*self.block.get() }
+    }
+
+    /// Gives way to the scheduler, in the given state, until the scheduler resumes the lane.
+    pub(crate) fn suspend(&self, state: State) {
+        self.state.set(state);
+        // SAFETY: the pointer was set by this lane's coroutine when it started, and the lane runs on it now.
+        unsafe { (*self.yielder.get()).suspend(()) }
+    }
+
+    /// Gives way for good.
+    pub(crate) fn end(&self) -> ! {
+        loop {
+            self.suspend(State::Ended);
+        }
+    }
+
+    /// Does not return if the launch is to stop.
+    pub(crate) fn check_kill(&self) {
+        if self.block().killed() {
+            self.end();
+        }
+    }
+
+    /// A loop's back-edge found the poll word not zero.
+    pub(crate) fn polled(&self) {
+        self.check_kill();
+        if self.block().lanes.len() > 1 {
+            let polls = self.polls.get() + 1;
+            if polls < POLLS_PER_TURN {
+                self.polls.set(polls);
+            } else {
+                self.polls.set(0);
+                self.suspend(State::Ready);
+            }
+        }
+    }
+
+    pub(crate) fn sleep(&self, ns: u32) {
+        let block = self.block();
+        if block.lanes.len() == 1 {
+            self.check_kill();
+            block.idle(ns, ns >= MAX_SLEEP_NS);
+        } else {
+            self.suspend(State::Sleeping(ns));
+        }
+        self.check_kill();
+    }
+}
+
+/// A block that runs.
+pub(crate) struct Block<'a> {
+    pub(crate) launch: &'a Shared,
+    poll: &'a AtomicU32,
+    pub(crate) index: u32,
+    pub(crate) lanes: Vec<Lane>,
+    /// Lanes that have arrived at a barrier and did not wait.
+    pub(crate) arrived: [Cell<u32>; 16],
+    short_sleeps: Cell<u32>,
+}
+
+type LaneCoroutine = Coroutine<(), (), (), DefaultStack>;
+
+impl Block<'_> {
+    pub(crate) fn killed(&self) -> bool {
+        self.poll.load(Ordering::Acquire) & poll::KILL != 0
+    }
+
+    /// The lanes of a warp.
+    pub(crate) fn warp(&self, warp: u32) -> &[Lane] {
+        let start = (warp * WARP_SIZE) as usize;
+        &self.lanes[start..(start + WARP_SIZE as usize).min(self.lanes.len())]
+    }
+
+    /// Nothing in the block can run before `ns` have passed.
+    fn idle(&self, ns: u32, may_park: bool) {
+        let token = self.launch.token(self.index);
+        match token {
+            Some(token) if may_park => {
+                token.park(None);
+            }
+            _ if ns < SPIN_BELOW_NS => {
+                let spins = self.short_sleeps.get() + 1;
+                if spins < SPINS_IN_A_ROW {
+                    self.short_sleeps.set(spins);
+                    for _ in 0..=ns / 32 {
+                        std::hint::spin_loop();
+                    }
+                    return;
+                }
+                std::thread::yield_now();
+            }
+            None if ns >= SLEEP_FROM_NS => {
+                std::thread::sleep(Duration::from_nanos(u64::from(ns.min(MAX_SLEEP_NS))));
+            }
+            _ => std::thread::yield_now(),
+        }
+        self.short_sleeps.set(0);
+    }
+
+    /// What the block's live lanes wait for, for the report of a deadlock.
+    fn describe_waits(&self) -> String {
+        let (mut barriers, mut warps) = (Vec::new(), 0);
+        for lane in &self.lanes {
+            match lane.state.get() {
+                State::Barrier(wait) => barriers.push(wait.id),
+                State::Warp(_) => warps += 1,
+                _ => {}
+            }
+        }
+        let waiting = barriers.len();
+        barriers.sort_unstable();
+        barriers.dedup();
+        match (waiting, warps) {
+            (0, _) => format!("{warps} lanes wait in .sync instructions for lanes that do something else"),
+            (_, 0) => format!("{waiting} lanes wait at barrier {barriers:?} for lanes that never come"),
+            _ => format!("{waiting} lanes wait at barrier {barriers:?}, {warps} in .sync instructions"),
+        }
+    }
+}
 
 /// One worker thread of a launch.
 pub(crate) struct Worker<'a> {
-    launch: &'a Arc<Shared>,
+    launch: &'a Shared,
     index: usize,
+    /// Stacks of lanes that have ended, for the next ones.
+    stacks: Vec<DefaultStack>,
+    /// Shared memory of the block at hand, in units whose alignment suits every type.
+    shared: Vec<u128>,
 }
 
 impl<'a> Worker<'a> {
-    pub(crate) fn new(launch: &'a Arc<Shared>, index: usize) -> Self {
-        Worker { launch, index }
+    pub(crate) fn new(launch: &'a Shared, index: usize) -> Self {
+        Worker { launch, index, stacks: Vec::new(), shared: Vec::new() }
     }
 
     /// Runs blocks until there are none left. Returns whether every block it took ran to its end.
-    pub(crate) fn run(self) -> bool {
-        let _ = self.launch.poll_word(self.index);
-        while self.launch.take_block().is_some() {}
+    pub(crate) fn run(mut self) -> bool {
+        let lanes: u32 = self.launch.config.block.iter().product();
+        if lanes > 1 {
+            self.launch.poll_word(self.index).fetch_or(poll::TURNS, Ordering::Relaxed);
+        }
+        while let Some(block) = self.launch.take_block() {
+            if !self.run_block(block) {
+                return false;
+            }
+        }
         true
     }
+
+    fn run_block(&mut self, index: u32) -> bool {
+        let lanes: u32 = self.launch.config.block.iter().product();
+        let static_shared = self.launch.entry().static_shared;
+        let total_shared = static_shared.next_multiple_of(16) + self.launch.config.shared_bytes;
+        self.shared.clear();
+        self.shared.resize((total_shared as usize).div_ceil(size_of::<u128>()), 0);
+        let mut block = Block {
+            launch: self.launch,
+            poll: self.launch.poll_word(self.index),
+            index,
+            lanes: Vec::with_capacity(lanes as usize),
+            arrived: Default::default(),
+            short_sleeps: Cell::new(0),
+        };
+        let grid = self.launch.config.grid;
+        let ntid = self.launch.config.block;
+        let template = |at: u32| Lane {
+            poll: block.poll,
+            shared: self.shared.as_ptr().expose_provenance() as u64,
+            params: self.launch.params.as_ptr(),
+            tid: unflatten(at, ntid),
+            ntid,
+            ctaid: unflatten(index, grid),
+            nctaid: grid,
+            lane_id: at % WARP_SIZE,
+            warp_id: at / WARP_SIZE,
+            warps: lanes.div_ceil(WARP_SIZE),
+            sm_id: self.index as u32 % self.launch.device.properties.multiprocessors,
+            sm_count: self.launch.device.properties.multiprocessors,
+            dynamic_shared_at: static_shared.next_multiple_of(16),
+            dynamic_shared: self.launch.config.shared_bytes,
+            total_shared,
+            grid_id: self.launch.grid_id,
+            block: Cell::new(std::ptr::null()),
+            yielder: Cell::new(std::ptr::null()),
+            index: at,
+            polls: Cell::new(0),
+            state: Cell::new(State::New),
+            result: Cell::new(0),
+        };
+        let contexts: Vec<Lane> = (0..lanes).map(template).collect();
+        block.lanes = contexts;
+        let block = &block;
+        for lane in &block.lanes {
+            lane.block.set(std::ptr::from_ref(block).cast());
+        }
+        let mut coroutines: Vec<Option<LaneCoroutine>> = Vec::new();
+        coroutines.resize_with(lanes as usize, || None);
+        let completed = self.schedule(block, &mut coroutines);
+        for coroutine in coroutines.into_iter().flatten() {
+            self.stacks.push(abandon(coroutine));
+        }
+        completed
+    }
+
+    /// Runs lanes until all have ended, the launch is to stop, or nothing can move.
+    fn schedule(&mut self, block: &Block<'_>, coroutines: &mut [Option<LaneCoroutine>]) -> bool {
+        loop {
+            let (mut ready, mut blocked) = (0, 0);
+            let (mut sleepers, mut shortest) = (0, u32::MAX);
+            for (lane, coroutine) in block.lanes.iter().zip(coroutines.iter_mut()) {
+                if matches!(lane.state.get(), State::New | State::Ready) && !self.resume(lane, coroutine) {
+                    return false;
+                }
+                // A lane may by now have made others ready that this pass has gone past; they are counted below
+                // only if they come later, so the count errs to the safe side by one extra pass.
+                match lane.state.get() {
+                    State::New | State::Ready => ready += 1,
+                    State::Sleeping(ns) => {
+                        sleepers += 1;
+                        shortest = shortest.min(ns);
+                    }
+                    State::Barrier(_) | State::Warp(_) => blocked += 1,
+                    State::Ended => {}
+                }
+            }
+            if block.killed() {
+                return false;
+            }
+            if ready + sleepers + blocked == 0 {
+                return true;
+            }
+            let movable = block.lanes.iter().any(|l| matches!(l.state.get(), State::New | State::Ready));
+            if !movable {
+                if sleepers == 0 {
+                    let waiting = block.describe_waits();
+                    block.launch.fail(Error::Deadlock { block: block.index, waiting });
+                    return false;
+                }
+                block.idle(shortest, shortest >= MAX_SLEEP_NS);
+                if block.killed() {
+                    return false;
+                }
+            }
+            if sleepers > 0 {
+                for lane in &block.lanes {
+                    if let State::Sleeping(_) = lane.state.get() {
+                        lane.state.set(State::Ready);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives a lane its turn. False where the system has no stack for it.
+    fn resume(&mut self, lane: &Lane, slot: &mut Option<LaneCoroutine>) -> bool {
+        let mut coroutine = match slot.take() {
+            Some(coroutine) => coroutine,
+            None => {
+                let stack = match self.stacks.pop() {
+                    Some(stack) => stack,
+                    None => match DefaultStack::new(self.launch.entry().stack) {
+                        Ok(stack) => stack,
+                        Err(e) => {
+                            let error = Error::System { what: "a lane's stack", reason: e.to_string() };
+                            self.launch.fail(error);
+                            return false;
+                        }
+                    },
+                };
+                start(self.launch, lane, stack)
+            }
+        };
+        lane.state.set(State::Ready);
+        match coroutine.resume(()) {
+            CoroutineResult::Yield(()) if !matches!(lane.state.get(), State::Ended) => {
+                *slot = Some(coroutine);
+                return true;
+            }
+            CoroutineResult::Yield(()) => {}
+            CoroutineResult::Return(()) => lane.state.set(State::Ended),
+        }
+        self.stacks.push(abandon(coroutine));
+        // Whoever waits for this lane need not any more.
+        if lane.block().lanes.len() > 1 {
+            warp::lane_ended(lane);
+        }
+        true
+    }
+}
+
+/// A coroutine that runs the launch's entry for a lane.
+fn start(launch: &Shared, lane: &Lane, stack: DefaultStack) -> LaneCoroutine {
+    let entry = launch.entry().code;
+    let lane = std::ptr::from_ref(lane);
+    Coroutine::with_stack(stack, move |yielder: &Yielder<(), ()>, ()| {
+        // SAFETY: the lane outlives its coroutine, which `run_block` drops first. `entry` is the compiled code of
+        // the launch's entry, whose function keeps it alive, and has the signature of `EntryCode`. That the program
+        // touches only memory it may is the promise of whoever called `Device::launch`.
+        unsafe {
+            (*lane).yielder.set(yielder);
+            entry(lane);
+        }
+    })
+}
+
+/// Ends a coroutine wherever it is suspended and takes its stack back.
+fn abandon(mut coroutine: LaneCoroutine) -> DefaultStack {
+    // SAFETY: nothing on the stack of a suspended lane needs `Drop`, as the module documentation demands.
+    unsafe { coroutine.force_reset() };
+    coroutine.into_stack()
+}
+
+/// The coordinates of a linear index, x fastest.
+fn unflatten(at: u32, size: [u32; 3]) -> [u32; 3] {
+    [at % size[0], at / size[0] % size[1], at / size[0] / size[1]]
 }

@@ -1,10 +1,12 @@
 //! Compiled programs and their entries.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::compile::{Code, EntryCode, Global, compile};
 use crate::device::DeviceInner;
 use crate::error::{Error, LoadError};
+use crate::ptx;
 
 /// One parameter of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +20,9 @@ pub(crate) struct EntryParam {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) name: String,
+    pub(crate) code: EntryCode,
+    /// Bytes of stack of each lane.
+    pub(crate) stack: usize,
     pub(crate) params: Vec<EntryParam>,
     pub(crate) static_shared: u32,
     pub(crate) required_block: Option<[u32; 3]>,
@@ -40,7 +45,10 @@ pub struct LoadStats {
 
 pub(crate) struct ModuleInner {
     entries: Vec<Entry>,
+    globals: Vec<Global>,
     stats: LoadStats,
+    /// What the entries point into.
+    _code: Code,
 }
 
 /// A compiled program. Cheap to clone.
@@ -50,8 +58,21 @@ pub struct Module {
 }
 
 impl Module {
-    pub(crate) fn load(_device: &Arc<DeviceInner>, _ptx: &str) -> Result<Module, LoadError> {
-        Err(LoadError::new(crate::error::LoadErrorKind::Unsupported, 1, "", "no instruction is known yet"))
+    pub(crate) fn load(device: &Arc<DeviceInner>, text: &str) -> Result<Module, LoadError> {
+        let start = Instant::now();
+        let program = ptx::parse(text)?;
+        let parse = start.elapsed();
+        let start = Instant::now();
+        let compiled = compile(device, &program)?;
+        let stats = LoadStats {
+            functions: compiled.functions,
+            code_bytes: compiled.code_bytes,
+            parse,
+            compile: start.elapsed(),
+        };
+        let inner =
+            ModuleInner { entries: compiled.entries, globals: compiled.globals, stats, _code: compiled.code };
+        Ok(Module { inner: Arc::new(inner) })
     }
 
     /// The entry of that name, to be launched.
@@ -72,6 +93,12 @@ impl Module {
     /// The names of the module's entries, in the order of the text.
     pub fn entries(&self) -> impl Iterator<Item = &str> {
         self.inner.entries.iter().map(|e| e.name.as_str())
+    }
+
+    /// The device address and length in bytes of a `.global` or `.const` variable.
+    pub fn global(&self, name: &str) -> Option<(u64, usize)> {
+        let global = self.inner.globals.iter().find(|g| g.name == name)?;
+        Some((global.memory.address(), global.memory.len()))
     }
 
     /// What compiling it took.

@@ -1,0 +1,170 @@
+//! Atomic read-modify-write, and fences.
+//!
+//! Every order and scope is carried out as sequentially consistent between all threads of the process, which is at least what is asked.
+
+use std::mem::offset_of;
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, Value, types};
+
+use super::func::{Lower, Lowered, Modifiers, program_memory};
+use super::memory::Place;
+use super::module::clif;
+use crate::block::Lane;
+use crate::host;
+use crate::ptx::ast::{Instruction, Ty};
+
+/// What an atomic instruction does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Op {
+    Add,
+    Min,
+    Max,
+    And,
+    Or,
+    Xor,
+    Exchange,
+    CompareAndSwap,
+    Increment,
+    Decrement,
+}
+
+const OPS: [(&str, Op); 10] = [
+    (".add", Op::Add),
+    (".min", Op::Min),
+    (".max", Op::Max),
+    (".and", Op::And),
+    (".or", Op::Or),
+    (".xor", Op::Xor),
+    (".exch", Op::Exchange),
+    (".cas", Op::CompareAndSwap),
+    (".inc", Op::Increment),
+    (".dec", Op::Decrement),
+];
+
+impl Op {
+    /// Whether PTX knows the operation for a type.
+    fn knows(self, ty: Ty) -> bool {
+        match self {
+            Op::Add => matches!(ty, Ty::U32 | Ty::S32 | Ty::U64 | Ty::F32 | Ty::F64),
+            Op::Min | Op::Max => matches!(ty, Ty::U32 | Ty::S32 | Ty::U64 | Ty::S64),
+            Op::And | Op::Or | Op::Xor | Op::Exchange => matches!(ty, Ty::B32 | Ty::B64),
+            Op::CompareAndSwap => matches!(ty, Ty::B16 | Ty::B32 | Ty::B64),
+            Op::Increment | Op::Decrement => ty == Ty::U32,
+        }
+    }
+}
+
+impl<'a> Lower<'_, '_, 'a> {
+    /// `atom` and `red`.
+    pub(super) fn atomic(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
+        let reduces = i.opcode == "red";
+        let order = [".relaxed", ".acquire", ".release", ".acq_rel"].into_iter().find(|o| mods.take(o));
+        for scope in [".cta", ".cluster", ".gpu", ".sys"] {
+            mods.take(scope);
+        }
+        if let (true, Some(order @ (".acquire" | ".acq_rel"))) = (reduces, order) {
+            return Err(self.unsupported(order, "`red` returns nothing, so it cannot acquire"));
+        }
+        let space = Self::space(&mut mods);
+        let Some(op) = mods.take_any(&OPS) else {
+            return Err(match mods.take_ty() {
+                Some(_) => self.type_error("needs an operation such as `.add`"),
+                None => {
+                    self.unsupported(i.modifiers.last().copied().unwrap_or(i.opcode), "no such operation")
+                }
+            });
+        };
+        let ty = self.ty(&mut mods)?;
+        self.done(&mods)?;
+        if !op.knows(ty) || reduces && matches!(op, Op::Exchange | Op::CompareAndSwap) {
+            return Err(self.bad_type(ty));
+        }
+        let (d, operands) = match (reduces, i.operands.as_slice()) {
+            (false, [d, rest @ ..]) => (Some(d), rest),
+            (_, rest) => (None, rest),
+        };
+        let (a, b, c) = match (operands, op) {
+            ([a, b, c], Op::CompareAndSwap) => (a, b, Some(c)),
+            ([a, b], op) if op != Op::CompareAndSwap => (a, b, None),
+            _ => return Err(self.type_error("wrong number of operands")),
+        };
+        let address = match self.place(a, space, ty.size())? {
+            Place::Memory(address, offset) => self.flat_address(address, offset),
+            Place::Scalar(..) => return Err(self.type_error("a parameter is not shared with anyone")),
+        };
+        let b = self.source(b, ty)?;
+        let old = if let Some(c) = c {
+            let c = self.source(c, ty)?;
+            self.b.ins().atomic_cas(program_memory(), address, b, c)
+        } else {
+            self.read_modify_write(op, ty, address, b)?
+        };
+        match d {
+            Some(d) => self.assign(d, ty, old),
+            None => Ok(()),
+        }
+    }
+
+    fn read_modify_write(&mut self, op: Op, ty: Ty, address: Value, operand: Value) -> Lowered<Value> {
+        let rmw = match (op, ty) {
+            (Op::Add, Ty::F32) => return self.host_value(&host::ATOM_ADD_F32, &[address, operand]),
+            (Op::Add, Ty::F64) => return self.host_value(&host::ATOM_ADD_F64, &[address, operand]),
+            (Op::Increment, _) => return self.host_value(&host::ATOM_INC, &[address, operand]),
+            (Op::Decrement, _) => return self.host_value(&host::ATOM_DEC, &[address, operand]),
+            (Op::Add, _) => AtomicRmwOp::Add,
+            (Op::Min, _) if ty.is_signed() => AtomicRmwOp::Smin,
+            (Op::Min, _) => AtomicRmwOp::Umin,
+            (Op::Max, _) if ty.is_signed() => AtomicRmwOp::Smax,
+            (Op::Max, _) => AtomicRmwOp::Umax,
+            (Op::And, _) => AtomicRmwOp::And,
+            (Op::Or, _) => AtomicRmwOp::Or,
+            (Op::Xor, _) => AtomicRmwOp::Xor,
+            (Op::Exchange | Op::CompareAndSwap, _) => AtomicRmwOp::Xchg,
+        };
+        Ok(self.b.ins().atomic_rmw(clif(ty), program_memory(), rmw, address, operand))
+    }
+
+    /// `fence.{sc,acq_rel}.scope` and `membar.{cta,gl,sys}`, which is `fence.sc`.
+    pub(super) fn fence(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
+        let [] = self.operands(i)?;
+        let full = if i.opcode == "membar" {
+            let level = [".cta", ".gl", ".sys"].into_iter().find(|l| mods.take(l));
+            if level.is_none() {
+                return Err(self.type_error("needs `.cta`, `.gl` or `.sys`"));
+            }
+            true
+        } else {
+            let full = mods.take(".sc");
+            let light = mods.take(".acq_rel");
+            let scope = [".cta", ".cluster", ".gpu", ".sys"].into_iter().find(|s| mods.take(s));
+            if scope.is_none() || full && light {
+                return Err(self.type_error("needs at most one order, and a scope"));
+            }
+            // Without an order a fence is `.acq_rel`.
+            full
+        };
+        self.done(&mods)?;
+        if full || !cfg!(target_arch = "x86_64") {
+            self.b.ins().fence();
+        } else {
+            // Only the compiler has to be told.
+            self.b.ins().sequence_point();
+        }
+        Ok(())
+    }
+
+    /// The mask with only this lane's bit.
+    pub(super) fn own_lane_bit(&mut self) -> Value {
+        let lane = self.context_field(types::I32, offset_of!(Lane, lane_id));
+        let one = self.int(types::I32, 1);
+        self.b.ins().ishl(one, lane)
+    }
+
+    /// Whether a value is not zero, as a predicate.
+    pub(super) fn is_set(&mut self, value: Value) -> Value {
+        let ty = self.value_type(value);
+        let zero = self.int(ty, 0);
+        self.b.ins().icmp(IntCC::NotEqual, value, zero)
+    }
+}

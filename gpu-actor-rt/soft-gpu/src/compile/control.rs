@@ -1,0 +1,152 @@
+//! Branches, and the ends of lanes.
+//!
+//! Rule: a branch to a label that has been passed is a loop's back-edge, and polls before it jumps. That is where
+//! a running kernel notices that it is to stop, and where lanes of one block take turns.
+
+use std::mem::offset_of;
+
+use cranelift_codegen::ir::{Block, BlockCall, InstBuilder, JumpTableData, MemFlagsData, Value, types};
+
+use super::func::{Entity, Label, Lower, Lowered, Modifiers, Param};
+use crate::block::Lane;
+use crate::error::LoadErrorKind;
+use crate::host;
+use crate::ptx::ast::{Instruction, Operand, Ty};
+
+impl<'a> Lower<'_, '_, 'a> {
+    /// Asks the host if the lane's poll word is not zero.
+    fn poll(&mut self) {
+        let at = self.context_field(types::I64, offset_of!(Lane, poll));
+        let word = self.b.ins().atomic_load(types::I32, MemFlagsData::trusted(), at);
+        let (ask, next) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(ask);
+        self.b.ins().brif(word, ask, &[], next, &[]);
+        self.b.switch_to_block(ask);
+        self.host(&host::POLL, &[self.context]);
+        self.b.ins().jump(next, &[]);
+        self.b.switch_to_block(next);
+    }
+
+    /// What follows an unconditional jump is dead until the next label; it is still checked.
+    fn dead_code(&mut self) {
+        let block = self.b.create_block();
+        self.b.switch_to_block(block);
+    }
+
+    fn jump(&mut self, label: Label) {
+        if label.passed {
+            self.poll();
+        }
+        self.b.ins().jump(label.block, &[]);
+    }
+
+    fn target(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered<Label> {
+        mods.take(".uni");
+        self.done(&mods)?;
+        let [target] = self.operands(i)?;
+        match target {
+            Operand::Name(name) => self.label(name),
+            _ => Err(self.type_error("a branch needs a label")),
+        }
+    }
+
+    pub(super) fn branch(&mut self, i: &Instruction<'a>, mods: Modifiers<'_, 'a>) -> Lowered {
+        let label = self.target(i, mods)?;
+        self.jump(label);
+        self.dead_code();
+        Ok(())
+    }
+
+    pub(super) fn branch_if(
+        &mut self,
+        condition: Value,
+        i: &Instruction<'a>,
+        mods: Modifiers<'_, 'a>,
+    ) -> Lowered {
+        let label = self.target(i, mods)?;
+        let next = self.b.create_block();
+        if label.passed {
+            let back = self.b.create_block();
+            self.b.ins().brif(condition, back, &[], next, &[]);
+            self.b.switch_to_block(back);
+            self.jump(label);
+        } else {
+            self.b.ins().brif(condition, label.block, &[], next, &[]);
+        }
+        self.b.switch_to_block(next);
+        Ok(())
+    }
+
+    /// `brx.idx index, targets;`
+    pub(super) fn branch_indexed(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
+        if !mods.take(".idx") {
+            return Err(self.unsupported(i.opcode, "only `brx.idx` is known"));
+        }
+        mods.take(".uni");
+        self.done(&mods)?;
+        let [index, targets] = self.operands(i)?;
+        let index = self.source(index, Ty::U32)?;
+        let Operand::Name(name) = targets else {
+            return Err(self.type_error("the second operand is a list of targets"));
+        };
+        let Some(Entity::Targets(targets)) = self.find(name) else {
+            return Err(self.error(LoadErrorKind::Name, name, "no `.branchtargets` of that name"));
+        };
+        let labels = targets.iter().map(|t| self.label(t.text)).collect::<Lowered<Vec<_>>>()?;
+        if labels.iter().any(|l| l.passed) {
+            self.poll();
+        }
+        let mut table = Vec::with_capacity(labels.len());
+        for label in &labels {
+            table.push(self.block_call(label.block));
+        }
+        // An index out of range is undefined on hardware; here it ends in a trap.
+        let outside = self.b.create_block();
+        let default = self.block_call(outside);
+        let table = self.b.create_jump_table(JumpTableData::new(default, &table));
+        self.b.ins().br_table(index, table);
+        self.b.switch_to_block(outside);
+        self.host(&host::TRAP, &[self.context]);
+        self.return_()
+    }
+
+    fn block_call(&mut self, block: Block) -> BlockCall {
+        BlockCall::new(block, [], &mut self.b.func.dfg.value_lists)
+    }
+
+    /// Leaves the function with the values of its return parameters.
+    pub(super) fn return_(&mut self) -> Lowered {
+        let mut values = Vec::with_capacity(self.returns.len());
+        for param in self.returns.clone() {
+            if let Param::Scalar { var, .. } = param {
+                values.push(self.b.use_var(var));
+            }
+        }
+        self.b.ins().return_(&values);
+        self.dead_code();
+        Ok(())
+    }
+
+    pub(super) fn ret(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
+        mods.take(".uni");
+        self.done(&mods)?;
+        let [] = self.operands(i)?;
+        self.return_()
+    }
+
+    pub(super) fn exit(&mut self, i: &Instruction<'a>, mods: Modifiers<'_, 'a>) -> Lowered {
+        self.done(&mods)?;
+        let [] = self.operands(i)?;
+        if !self.in_entry {
+            self.host(&host::EXIT, &[self.context]);
+        }
+        self.return_()
+    }
+
+    pub(super) fn trap(&mut self, i: &Instruction<'a>, mods: Modifiers<'_, 'a>) -> Lowered {
+        self.done(&mods)?;
+        let [] = self.operands(i)?;
+        self.host(&host::TRAP, &[self.context]);
+        self.return_()
+    }
+}

@@ -1,0 +1,784 @@
+//! What every instruction needs: scopes, registers, operands, and the dispatch on the opcode.
+
+use std::collections::HashMap;
+
+use cranelift_codegen::ir::{
+    AliasRegion, Block, InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind, Type, Value,
+    types,
+};
+use cranelift_codegen::isa::TargetFrontendConfig;
+use cranelift_frontend::{FunctionBuilder, Variable as ClifVariable};
+
+use super::module::{Env, Symbol, clif, layout_params};
+use crate::block::Lane;
+use crate::error::{LoadError, LoadErrorKind};
+use crate::host::{self, HostFn};
+use crate::ptx::ast::{
+    Function, Guard, Instruction, Name, Operand, Registers, Signature, Space, Statement, Ty, Variable,
+};
+
+pub(super) type Lowered<T = ()> = Result<T, LoadError>;
+
+/// Largest `.local` memory of one function in bytes.
+const MAX_LOCAL: u64 = 16 << 20;
+
+/// Where a parameter lives inside the function that uses it.
+#[derive(Clone, Copy)]
+pub(super) enum Param {
+    /// In the entry's parameter space, at this offset.
+    Entry { offset: i32, size: u32 },
+    /// A scalar, in a variable of this type.
+    Scalar { var: ClifVariable, ty: Ty },
+    /// An array, in the frame.
+    Slot { slot: StackSlot, size: u32 },
+    /// An array, at the address that the variable holds.
+    Pointer { var: ClifVariable, size: u32 },
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy)]
+pub(super) enum Entity<'p, 'a> {
+    Register { var: ClifVariable, ty: Ty },
+    Param(Param),
+    Local(StackSlot),
+    Symbol(Symbol),
+    Targets(&'p [Name<'a>]),
+    Prototype(&'p Signature<'a>),
+}
+
+/// A label's block, and whether the label has been passed.
+#[derive(Clone, Copy)]
+pub(super) struct Label {
+    pub(super) block: Block,
+    pub(super) passed: bool,
+}
+
+#[derive(Default)]
+struct Scope<'p, 'a> {
+    names: HashMap<&'a str, Entity<'p, 'a>>,
+    /// Registers declared as `%r<10>`: prefix, type, count.
+    ranges: Vec<(&'a str, Ty, u32)>,
+    labels: HashMap<&'a str, Label>,
+}
+
+/// An instruction's modifiers, ticked off as they are understood.
+#[derive(Clone, Copy)]
+pub(super) struct Modifiers<'i, 'a> {
+    list: &'i [&'a str],
+    used: u32,
+}
+
+impl Modifiers<'_, '_> {
+    /// Ticks `modifier` off if it is there.
+    pub(super) fn take(&mut self, modifier: &str) -> bool {
+        match self.list.iter().enumerate().find(|(i, m)| **m == modifier && self.used >> i & 1 == 0) {
+            Some((i, _)) => {
+                self.used |= 1 << i;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Ticks off whichever of `modifiers` is there.
+    pub(super) fn take_any<T: Copy>(&mut self, modifiers: &[(&str, T)]) -> Option<T> {
+        modifiers.iter().find(|(m, _)| self.take(m)).map(|(_, t)| *t)
+    }
+
+    /// Ticks off the first type.
+    pub(super) fn take_ty(&mut self) -> Option<Ty> {
+        let (i, ty) = self
+            .list
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| self.used >> i & 1 == 0)
+            .find_map(|(i, m)| Ty::from_modifier(m).map(|ty| (i, ty)))?;
+        self.used |= 1 << i;
+        Some(ty)
+    }
+
+    fn left(&self) -> Option<&str> {
+        self.list.iter().enumerate().find(|(i, _)| self.used >> i & 1 == 0).map(|(_, m)| *m)
+    }
+}
+
+/// The function being compiled.
+pub(super) struct Lower<'l, 'p, 'a> {
+    pub(super) env: &'l mut Env<'p, 'a>,
+    pub(super) b: FunctionBuilder<'l>,
+    scopes: Vec<Scope<'p, 'a>>,
+    /// The lane's context.
+    pub(super) context: Value,
+    /// Return parameters, in order.
+    pub(super) returns: Vec<Param>,
+    pub(super) in_entry: bool,
+    /// The carry flag of extended-precision arithmetic.
+    pub(super) carry: ClifVariable,
+    line: u32,
+    opcode: &'a str,
+    local_bytes: u64,
+}
+
+/// Memory that never changes while the function runs, at a valid address.
+pub(super) fn constant_memory() -> MemFlagsData {
+    MemFlagsData::trusted().with_readonly().with_can_move()
+}
+
+/// Memory of the program, at an address that it computed.
+pub(super) fn program_memory() -> MemFlagsData {
+    MemFlagsData::new().with_alias_region(None::<AliasRegion>)
+}
+
+impl<'l, 'p, 'a> Lower<'l, 'p, 'a> {
+    /// Compiles one function into the builder's context.
+    pub(super) fn function(
+        env: &'l mut Env<'p, 'a>,
+        mut b: FunctionBuilder<'l>,
+        function: &'p Function<'a>,
+        body: &'p [Statement<'a>],
+        frontend: TargetFrontendConfig,
+    ) -> Lowered {
+        let start = b.create_block();
+        b.append_block_params_for_function_params(start);
+        b.switch_to_block(start);
+        let arguments = b.block_params(start).to_vec();
+        let carry = b.declare_var(types::I8);
+        let mut lower = Lower {
+            env,
+            b,
+            scopes: vec![Scope::default()],
+            context: arguments[0],
+            returns: Vec::new(),
+            in_entry: function.entry,
+            carry,
+            line: function.name.line,
+            opcode: function.name.text,
+            local_bytes: 0,
+        };
+        lower.declare_params(&function.signature, &arguments)?;
+        lower.statements(body)?;
+        lower.return_()?;
+        lower.env.stack_bytes += lower.local_bytes;
+        lower.b.seal_all_blocks();
+        lower.b.finalize(frontend);
+        Ok(())
+    }
+
+    fn declare_params(&mut self, signature: &'p Signature<'a>, arguments: &[Value]) -> Lowered {
+        if self.in_entry {
+            let (layout, _) = layout_params(&signature.params);
+            for (param, place) in signature.params.iter().zip(layout) {
+                if param.space == Space::Reg {
+                    return Err(self.error_at(
+                        param.name,
+                        LoadErrorKind::Type,
+                        "an entry's parameters are `.param`",
+                    ));
+                }
+                let entry = Param::Entry { offset: place.offset as i32, size: place.size as u32 };
+                self.define(param.name, Entity::Param(entry))?;
+            }
+            return Ok(());
+        }
+        let mut next = arguments.iter().skip(1).copied();
+        for variable in &signature.returns {
+            let param = if variable.is_scalar() {
+                let var = self.b.declare_var(clif(variable.ty));
+                Param::Scalar { var, ty: variable.ty }
+            } else {
+                self.pointer_param(variable, next.next())
+            };
+            self.returns.push(param);
+            self.define_param(variable, param)?;
+        }
+        for variable in &signature.params {
+            let param = if variable.is_scalar() {
+                let var = self.b.declare_var(clif(variable.ty));
+                if let Some(value) = next.next() {
+                    self.b.def_var(var, value);
+                }
+                Param::Scalar { var, ty: variable.ty }
+            } else {
+                self.pointer_param(variable, next.next())
+            };
+            self.define_param(variable, param)?;
+        }
+        Ok(())
+    }
+
+    fn pointer_param(&mut self, variable: &Variable<'a>, value: Option<Value>) -> Param {
+        let var = self.b.declare_var(types::I64);
+        if let Some(value) = value {
+            self.b.def_var(var, value);
+        }
+        Param::Pointer { var, size: variable.size() as u32 }
+    }
+
+    fn define_param(&mut self, variable: &Variable<'a>, param: Param) -> Lowered {
+        let entity = match (variable.space, param) {
+            (Space::Reg, Param::Scalar { var, ty }) => Entity::Register { var, ty },
+            (Space::Reg, _) => {
+                return Err(self.error_at(variable.name, LoadErrorKind::Type, "a register is not an array"));
+            }
+            _ => Entity::Param(param),
+        };
+        self.define(variable.name, entity)
+    }
+
+    // Errors.
+
+    pub(super) fn error_at(&self, name: Name<'_>, kind: LoadErrorKind, message: &str) -> LoadError {
+        LoadError::new(kind, name.line, name.text, message)
+    }
+
+    /// An error at a token of the instruction being compiled.
+    pub(super) fn error(&self, kind: LoadErrorKind, token: &str, message: &str) -> LoadError {
+        LoadError::new(kind, self.line, token, message)
+    }
+
+    pub(super) fn type_error(&self, message: &str) -> LoadError {
+        self.error(LoadErrorKind::Type, self.opcode, message)
+    }
+
+    pub(super) fn unsupported(&self, token: &str, message: &str) -> LoadError {
+        self.error(LoadErrorKind::Unsupported, token, message)
+    }
+
+    // Modifiers.
+
+    /// The first type among the modifiers.
+    pub(super) fn ty(&self, mods: &mut Modifiers<'_, '_>) -> Lowered<Ty> {
+        mods.take_ty().ok_or_else(|| match mods.left() {
+            Some(left) => self.unsupported(left, &format!("type or modifier not known on `{}`", self.opcode)),
+            None => self.type_error("the instruction needs a type"),
+        })
+    }
+
+    /// Every modifier must have been understood.
+    pub(super) fn done(&self, mods: &Modifiers<'_, '_>) -> Lowered {
+        match mods.left() {
+            None => Ok(()),
+            Some(left) => {
+                Err(self.unsupported(left, &format!("modifier not known on `{}` here", self.opcode)))
+            }
+        }
+    }
+
+    /// The type is not one that the instruction works on.
+    pub(super) fn bad_type(&self, ty: Ty) -> LoadError {
+        self.unsupported(&ty.to_string(), &format!("`{}` is not known for this type", self.opcode))
+    }
+
+    /// Exactly `N` operands.
+    pub(super) fn operands<'i, const N: usize>(
+        &self,
+        instruction: &'i Instruction<'a>,
+    ) -> Lowered<[&'i Operand<'a>; N]> {
+        match instruction.operands.iter().collect::<Vec<_>>().try_into() {
+            Ok(operands) => Ok(operands),
+            Err(_) => Err(self.type_error(&format!(
+                "takes {N} operand{}, {} given",
+                if N == 1 { "" } else { "s" },
+                instruction.operands.len()
+            ))),
+        }
+    }
+
+    // Scopes.
+
+    pub(super) fn define(&mut self, name: Name<'a>, entity: Entity<'p, 'a>) -> Lowered {
+        // The stack of scopes is never empty while a function is compiled.
+        let Some(scope) = self.scopes.last_mut() else { return Ok(()) };
+        if scope.names.insert(name.text, entity).is_some() {
+            return Err(self.error_at(name, LoadErrorKind::Name, "declared twice in the same scope"));
+        }
+        Ok(())
+    }
+
+    fn declare_registers(&mut self, registers: &Registers<'a>) -> Lowered {
+        match registers.count {
+            None => {
+                let var = self.b.declare_var(clif(registers.ty));
+                self.define(registers.name, Entity::Register { var, ty: registers.ty })
+            }
+            Some(count) => {
+                let Some(scope) = self.scopes.last_mut() else { return Ok(()) };
+                if scope.ranges.iter().any(|(prefix, ..)| *prefix == registers.name.text) {
+                    let message = "declared twice in the same scope";
+                    return Err(self.error_at(registers.name, LoadErrorKind::Name, message));
+                }
+                scope.ranges.push((registers.name.text, registers.ty, count));
+                Ok(())
+            }
+        }
+    }
+
+    /// What a name stands for, from the innermost scope outwards.
+    pub(super) fn find(&mut self, name: &'a str) -> Option<Entity<'p, 'a>> {
+        let digits = name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        let (prefix, number) = name.split_at(digits);
+        // `%r07` is not a member of `%r<10>`.
+        let number = number.parse::<u32>().ok().filter(|n| n.to_string().len() == number.len());
+        for scope in self.scopes.iter_mut().rev() {
+            if let Some(entity) = scope.names.get(name) {
+                return Some(*entity);
+            }
+            let range =
+                scope.ranges.iter().find(|(p, _, count)| *p == prefix && number.is_some_and(|n| n < *count));
+            if let Some((_, ty, _)) = range {
+                let entity = Entity::Register { var: self.b.declare_var(clif(*ty)), ty: *ty };
+                scope.names.insert(name, entity);
+                return Some(entity);
+            }
+        }
+        self.env.symbols.get(name).map(|symbol| Entity::Symbol(*symbol))
+    }
+
+    pub(super) fn label(&mut self, name: &'a str) -> Lowered<Label> {
+        match self.scopes.iter().rev().find_map(|scope| scope.labels.get(name)) {
+            Some(label) => Ok(*label),
+            None => Err(self.error(LoadErrorKind::Name, name, "no such label")),
+        }
+    }
+
+    fn scope(&mut self, body: &'p [Statement<'a>]) -> Lowered {
+        self.scopes.push(Scope::default());
+        self.statements(body)?;
+        self.scopes.pop();
+        Ok(())
+    }
+
+    fn statements(&mut self, body: &'p [Statement<'a>]) -> Lowered {
+        // Labels are known in their whole scope, and so are tables, which may follow their use.
+        for statement in body {
+            match statement {
+                Statement::Label(name) => {
+                    let label = Label { block: self.b.create_block(), passed: false };
+                    let Some(scope) = self.scopes.last_mut() else { continue };
+                    if scope.labels.insert(name.text, label).is_some() {
+                        return Err(self.error_at(*name, LoadErrorKind::Name, "label declared twice"));
+                    }
+                }
+                Statement::BranchTargets(name, targets) => self.define(*name, Entity::Targets(targets))?,
+                Statement::Prototype(name, signature) => self.define(*name, Entity::Prototype(signature))?,
+                _ => {}
+            }
+        }
+        for statement in body {
+            match statement {
+                Statement::Registers(registers) => self.declare_registers(registers)?,
+                Statement::Variable(variable) => self.declare_variable(variable)?,
+                Statement::Label(name) => {
+                    let label = self.label(name.text)?;
+                    self.b.ins().jump(label.block, &[]);
+                    self.b.switch_to_block(label.block);
+                    if let Some(label) = self.scopes.last_mut().and_then(|s| s.labels.get_mut(name.text)) {
+                        label.passed = true;
+                    }
+                }
+                Statement::Instruction(instruction) => self.guarded(instruction)?,
+                Statement::Scope(inner) => self.scope(inner)?,
+                Statement::BranchTargets(..) | Statement::Prototype(..) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn declare_variable(&mut self, variable: &'p Variable<'a>) -> Lowered {
+        let entity = match variable.space {
+            Space::Param if variable.is_scalar() => {
+                let var = self.b.declare_var(clif(variable.ty));
+                Entity::Param(Param::Scalar { var, ty: variable.ty })
+            }
+            Space::Param => {
+                let slot = self.frame(variable)?;
+                Entity::Param(Param::Slot { slot, size: variable.size() as u32 })
+            }
+            Space::Local => Entity::Local(self.frame(variable)?),
+            Space::Shared | Space::Global | Space::Const => Entity::Symbol(self.env.place(variable)?),
+            Space::Reg => return Err(self.error_at(variable.name, LoadErrorKind::Type, "not a variable")),
+        };
+        self.define(variable.name, entity)
+    }
+
+    /// Room in the frame.
+    fn frame(&mut self, variable: &Variable<'a>) -> Lowered<StackSlot> {
+        if !variable.init.is_empty() {
+            return Err(self.error_at(
+                variable.name,
+                LoadErrorKind::Type,
+                "`.local` memory has no initial value",
+            ));
+        }
+        self.local_bytes += variable.size().next_multiple_of(u64::from(variable.align.max(16)));
+        if self.local_bytes > MAX_LOCAL {
+            let message = format!("the function's `.local` memory exceeds {MAX_LOCAL} bytes");
+            return Err(self.error_at(variable.name, LoadErrorKind::Unsupported, &message));
+        }
+        if variable.align > 16 {
+            return Err(self.error_at(
+                variable.name,
+                LoadErrorKind::Unsupported,
+                "`.local` alignment above 16",
+            ));
+        }
+        let align = variable.align.max(1).ilog2() as u8;
+        let size = variable.size() as u32;
+        Ok(self.b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, size, align)))
+    }
+
+    // Instructions.
+
+    fn guarded(&mut self, instruction: &'p Instruction<'a>) -> Lowered {
+        self.line = instruction.line;
+        self.opcode = instruction.opcode;
+        if instruction.modifiers.len() > 32 {
+            return Err(self.error(
+                LoadErrorKind::Syntax,
+                instruction.opcode,
+                "more modifiers than any instruction",
+            ));
+        }
+        let mods = Modifiers { list: &instruction.modifiers, used: 0 };
+        let Some(guard) = instruction.guard else { return self.instruction(instruction, mods) };
+        let condition = self.guard(guard)?;
+        if instruction.opcode == "bra" {
+            return self.branch_if(condition, instruction, mods);
+        }
+        let (taken, next) = (self.b.create_block(), self.b.create_block());
+        self.b.ins().brif(condition, taken, &[], next, &[]);
+        self.b.switch_to_block(taken);
+        self.instruction(instruction, mods)?;
+        self.b.ins().jump(next, &[]);
+        self.b.switch_to_block(next);
+        Ok(())
+    }
+
+    fn guard(&mut self, guard: Guard<'a>) -> Lowered<Value> {
+        let operand =
+            if guard.negated { Operand::Not(guard.register) } else { Operand::Name(guard.register) };
+        self.predicate(&operand)
+    }
+
+    fn instruction(&mut self, i: &'p Instruction<'a>, mods: Modifiers<'_, 'a>) -> Lowered {
+        match i.opcode {
+            "mov" => self.mov(i, mods),
+            "ld" | "ldu" => self.load(i, mods),
+            "st" => self.store(i, mods),
+            "cvta" => self.cvta(i, mods),
+            "prefetch" | "prefetchu" => self.prefetch(i, mods),
+            "cvt" => self.convert(i, mods),
+
+            "add" | "sub" | "mul" | "div" | "min" | "max" | "neg" | "abs" | "mad" => self.arithmetic(i, mods),
+            "addc" | "subc" | "madc" => self.with_carry(i, mods),
+            "rem" => self.rem(i, mods),
+            "mul24" | "mad24" => self.mul24(i, mods),
+            "sad" => self.sad(i, mods),
+            "and" | "or" | "xor" | "not" | "cnot" => self.logic(i, mods),
+            "shl" | "shr" => self.shift(i, mods),
+            "shf" => self.funnel_shift(i, mods),
+            "lop3" => self.lop3(i, mods),
+            "popc" | "clz" | "brev" => self.count_bits(i, mods),
+            "bfind" => self.bfind(i, mods),
+            "bfe" => self.bfe(i, mods),
+            "bfi" => self.bfi(i, mods),
+            "prmt" => self.prmt(i, mods),
+            "setp" => self.setp(i, mods),
+            "set" => self.set(i, mods),
+            "selp" => self.selp(i, mods),
+            "slct" => self.slct(i, mods),
+
+            "fma" => self.fma(i, mods),
+            "sqrt" | "rcp" | "rsqrt" | "sin" | "cos" | "lg2" | "ex2" | "tanh" => self.float_function(i, mods),
+            "copysign" => self.copysign(i, mods),
+            "testp" => self.testp(i, mods),
+
+            "bra" => self.branch(i, mods),
+            "brx" => self.branch_indexed(i, mods),
+            "call" => self.call(i, mods),
+            "ret" => self.ret(i, mods),
+            "exit" => self.exit(i, mods),
+            "trap" => self.trap(i, mods),
+
+            "atom" | "red" => self.atomic(i, mods),
+            "fence" | "membar" => self.fence(i, mods),
+
+            "bar" | "barrier" => self.barrier(i, mods),
+            "vote" => self.vote(i, mods),
+            "shfl" => self.shfl(i, mods),
+            "match" => self.match_(i, mods),
+            "redux" => self.redux(i, mods),
+            "elect" => self.elect(i, mods),
+            "activemask" => self.activemask(i, mods),
+            "nanosleep" => self.nanosleep(i, mods),
+            "pmevent" => self.pmevent(i, mods),
+            _ => {
+                let mut token = i.opcode.to_owned();
+                token.extend(i.modifiers.iter().copied());
+                Err(self.unsupported(&token, "instruction not known to this device"))
+            }
+        }
+    }
+
+    // Values.
+
+    /// An integer constant of `ty`, from its low bits.
+    pub(super) fn int(&mut self, ty: Type, value: u64) -> Value {
+        let bits = ty.bits();
+        let value = if bits < 64 { value & ((1 << bits) - 1) } else { value };
+        self.b.ins().iconst(ty, value as i64)
+    }
+
+    pub(super) fn bitcast(&mut self, value: Value, to: Type) -> Value {
+        if self.b.func.dfg.value_type(value) == to {
+            return value;
+        }
+        self.b.ins().bitcast(to, MemFlagsData::new(), value)
+    }
+
+    /// Zero- or sign-extends or truncates an integer to `to`.
+    pub(super) fn resize(&mut self, value: Value, to: Type, signed: bool) -> Value {
+        let from = self.b.func.dfg.value_type(value);
+        if from.bits() == to.bits() {
+            value
+        } else if from.bits() > to.bits() {
+            self.b.ins().ireduce(to, value)
+        } else if signed {
+            self.b.ins().sextend(to, value)
+        } else {
+            self.b.ins().uextend(to, value)
+        }
+    }
+
+    fn compatible(register: Ty, instruction: Ty) -> bool {
+        if register == Ty::Pred || instruction == Ty::Pred {
+            return register == instruction;
+        }
+        register.size() == instruction.size()
+            && (register.is_untyped()
+                || instruction.is_untyped()
+                || register.is_float() == instruction.is_float())
+    }
+
+    fn mismatch(&self, name: &str, register: Ty, instruction: Ty) -> LoadError {
+        let message = format!("the register is {register}, `{}` needs {instruction}", self.opcode);
+        self.error(LoadErrorKind::Type, name, &message)
+    }
+
+    pub(super) fn undeclared(&self, name: &str) -> LoadError {
+        self.error(LoadErrorKind::Name, name, "not declared")
+    }
+
+    /// A source operand of type `ty`.
+    pub(super) fn source(&mut self, operand: &Operand<'a>, ty: Ty) -> Lowered<Value> {
+        match operand {
+            Operand::Name(name) => match self.find(name) {
+                Some(Entity::Register { var, ty: register }) => {
+                    if !Self::compatible(register, ty) {
+                        return Err(self.mismatch(name, register, ty));
+                    }
+                    let value = self.b.use_var(var);
+                    Ok(self.bitcast(value, clif(ty)))
+                }
+                Some(_) => {
+                    Err(self.error(LoadErrorKind::Type, name, "a register or constant is needed here"))
+                }
+                None => match self.special(name)? {
+                    Some((value, register)) => {
+                        if ty.is_float() || ty == Ty::Pred {
+                            return Err(self.mismatch(name, register, ty));
+                        }
+                        Ok(self.resize(value, clif(ty), false))
+                    }
+                    None => Err(self.undeclared(name)),
+                },
+            },
+            Operand::Not(_) if ty == Ty::Pred => self.predicate(operand),
+            _ => self.constant(operand, ty),
+        }
+    }
+
+    fn constant(&mut self, operand: &Operand<'a>, ty: Ty) -> Lowered<Value> {
+        Ok(match (operand, ty) {
+            (Operand::Int(n), Ty::Pred) => self.int(types::I8, u64::from(*n != 0)),
+            (Operand::Int(n), _) if ty.is_int() => self.int(clif(ty), *n),
+            (Operand::F32(bits), Ty::F32) => self.b.ins().f32const(f32::from_bits(*bits)),
+            (Operand::F32(bits), Ty::F64) => self.b.ins().f64const(f64::from(f32::from_bits(*bits))),
+            (Operand::F64(bits), Ty::F32) => self.b.ins().f32const(f64::from_bits(*bits) as f32),
+            (Operand::F64(bits), Ty::F64) => self.b.ins().f64const(f64::from_bits(*bits)),
+            (Operand::F32(bits), Ty::B32) => self.int(types::I32, u64::from(*bits)),
+            (Operand::F64(bits), Ty::B64) => self.int(types::I64, *bits),
+            _ => {
+                return Err(
+                    self.type_error(&format!("an operand is neither a register nor a constant of {ty}"))
+                );
+            }
+        })
+    }
+
+    /// A source that may be in a register wider than `ty`, as `st` and `cvt` allow.
+    pub(super) fn wide_source(&mut self, operand: &Operand<'a>, ty: Ty) -> Lowered<Value> {
+        if let Operand::Name(name) = operand
+            && ty.is_int()
+            && let Some(Entity::Register { var, ty: register }) = self.find(name)
+            && register.size() > ty.size()
+            && register.is_int()
+        {
+            let value = self.b.use_var(var);
+            return Ok(self.b.ins().ireduce(clif(ty), value));
+        }
+        self.source(operand, ty)
+    }
+
+    /// A predicate, possibly negated.
+    pub(super) fn predicate(&mut self, operand: &Operand<'a>) -> Lowered<Value> {
+        match operand {
+            Operand::Not(name) => {
+                let value = self.source(&Operand::Name(name), Ty::Pred)?;
+                Ok(self.b.ins().bxor_imm_u(value, 1))
+            }
+            _ => self.source(operand, Ty::Pred),
+        }
+    }
+
+    /// Writes `value`, of type `ty`, to a destination operand.
+    pub(super) fn assign(&mut self, operand: &Operand<'a>, ty: Ty, value: Value) -> Lowered {
+        self.assign_to(operand, ty, value, false)
+    }
+
+    /// Like [`Lower::assign`], to a register that may be wider, as `ld` and `cvt` allow: extended as `ty` says.
+    pub(super) fn wide_assign(&mut self, operand: &Operand<'a>, ty: Ty, value: Value) -> Lowered {
+        self.assign_to(operand, ty, value, true)
+    }
+
+    fn assign_to(&mut self, operand: &Operand<'a>, ty: Ty, value: Value, wide: bool) -> Lowered {
+        let Operand::Name(name) = operand else {
+            return Err(self.type_error("the destination must be a register"));
+        };
+        match self.find(name) {
+            Some(Entity::Register { var, ty: register }) => {
+                let value = if Self::compatible(register, ty) {
+                    self.bitcast(value, clif(register))
+                } else if wide && ty.is_int() && register.is_int() && register.size() > ty.size() {
+                    self.resize(value, clif(register), ty.is_signed())
+                } else {
+                    return Err(self.mismatch(name, register, ty));
+                };
+                self.b.def_var(var, value);
+                Ok(())
+            }
+            None if *name == "_" => Ok(()),
+            Some(_) => Err(self.error(LoadErrorKind::Type, name, "the destination must be a register")),
+            None => Err(self.undeclared(name)),
+        }
+    }
+
+    /// A predicate as a branch condition made of two values.
+    pub(super) fn select(&mut self, condition: Value, yes: Value, no: Value) -> Value {
+        self.b.ins().select(condition, yes, no)
+    }
+
+    // Context and host.
+
+    /// A field of the lane's context.
+    pub(super) fn context_field(&mut self, ty: Type, offset: usize) -> Value {
+        self.b.ins().load(ty, constant_memory(), self.context, offset as i32)
+    }
+
+    /// Calls the host.
+    pub(super) fn host(&mut self, function: &HostFn, arguments: &[Value]) -> Option<Value> {
+        use cranelift_codegen::ir::AbiParam;
+        use cranelift_module::Module as _;
+        let mut signature = self.env.module.make_signature();
+        signature.params.extend(function.params.iter().map(|ty| AbiParam::new(*ty)));
+        signature.returns.extend(function.result.iter().map(|ty| AbiParam::new(*ty)));
+        let signature = self.b.import_signature(signature);
+        let address = self.b.ins().iconst(types::I64, function.address());
+        let call = self.b.ins().call_indirect(signature, address, arguments);
+        self.b.inst_results(call).first().copied()
+    }
+
+    /// Calls a host function that has a result.
+    pub(super) fn host_value(&mut self, function: &HostFn, arguments: &[Value]) -> Lowered<Value> {
+        self.host(function, arguments)
+            .ok_or_else(|| self.error(LoadErrorKind::Internal, self.opcode, "host call without a result"))
+    }
+
+    /// A special register's value and type.
+    pub(super) fn special(&mut self, name: &str) -> Lowered<Option<(Value, Ty)>> {
+        use std::mem::offset_of;
+        let axis = |at: usize, axis: usize| at + axis * 4;
+        let word = match name {
+            "%tid.x" => axis(offset_of!(Lane, tid), 0),
+            "%tid.y" => axis(offset_of!(Lane, tid), 1),
+            "%tid.z" => axis(offset_of!(Lane, tid), 2),
+            "%ntid.x" => axis(offset_of!(Lane, ntid), 0),
+            "%ntid.y" => axis(offset_of!(Lane, ntid), 1),
+            "%ntid.z" => axis(offset_of!(Lane, ntid), 2),
+            "%ctaid.x" => axis(offset_of!(Lane, ctaid), 0),
+            "%ctaid.y" => axis(offset_of!(Lane, ctaid), 1),
+            "%ctaid.z" => axis(offset_of!(Lane, ctaid), 2),
+            "%nctaid.x" => axis(offset_of!(Lane, nctaid), 0),
+            "%nctaid.y" => axis(offset_of!(Lane, nctaid), 1),
+            "%nctaid.z" => axis(offset_of!(Lane, nctaid), 2),
+            "%laneid" => offset_of!(Lane, lane_id),
+            "%warpid" => offset_of!(Lane, warp_id),
+            "%nwarpid" => offset_of!(Lane, warps),
+            "%smid" => offset_of!(Lane, sm_id),
+            "%nsmid" => offset_of!(Lane, sm_count),
+            "%dynamic_smem_size" => offset_of!(Lane, dynamic_shared),
+            "%total_smem_size" => offset_of!(Lane, total_shared),
+            _ => return self.computed_special(name),
+        };
+        Ok(Some((self.context_field(types::I32, word), Ty::U32)))
+    }
+
+    fn computed_special(&mut self, name: &str) -> Lowered<Option<(Value, Ty)>> {
+        let low = |lower: &mut Self, value: Value| lower.b.ins().ireduce(types::I32, value);
+        let high = |lower: &mut Self, value: Value| {
+            let value = lower.b.ins().ushr_imm_u(value, 32);
+            lower.b.ins().ireduce(types::I32, value)
+        };
+        Ok(Some(match name {
+            "%tid.w" | "%ctaid.w" => (self.int(types::I32, 0), Ty::U32),
+            "%ntid.w" | "%nctaid.w" => (self.int(types::I32, 1), Ty::U32),
+            "%gridid" => (self.context_field(types::I64, std::mem::offset_of!(Lane, grid_id)), Ty::U64),
+            "%globaltimer" => (self.host_value(&host::GLOBAL_TIMER, &[])?, Ty::U64),
+            "%globaltimer_lo" => {
+                let value = self.host_value(&host::GLOBAL_TIMER, &[])?;
+                (low(self, value), Ty::U32)
+            }
+            "%globaltimer_hi" => {
+                let value = self.host_value(&host::GLOBAL_TIMER, &[])?;
+                (high(self, value), Ty::U32)
+            }
+            "%clock64" => (self.host_value(&host::CLOCK, &[])?, Ty::U64),
+            "%clock" => {
+                let value = self.host_value(&host::CLOCK, &[])?;
+                (low(self, value), Ty::U32)
+            }
+            "%clock_hi" => {
+                let value = self.host_value(&host::CLOCK, &[])?;
+                (high(self, value), Ty::U32)
+            }
+            "%lanemask_eq" | "%lanemask_lt" | "%lanemask_le" | "%lanemask_gt" | "%lanemask_ge" => {
+                let lane = self.context_field(types::I32, std::mem::offset_of!(Lane, lane_id));
+                let one = self.int(types::I32, 1);
+                let bit = self.b.ins().ishl(one, lane);
+                let below = self.b.ins().isub(bit, one);
+                let mask = match name {
+                    "%lanemask_eq" => bit,
+                    "%lanemask_lt" => below,
+                    "%lanemask_le" => self.b.ins().bor(bit, below),
+                    "%lanemask_ge" => self.b.ins().bnot(below),
+                    _ => {
+                        let to_here = self.b.ins().bor(bit, below);
+                        self.b.ins().bnot(to_here)
+                    }
+                };
+                (mask, Ty::U32)
+            }
+            _ => return Ok(None),
+        }))
+    }
+}

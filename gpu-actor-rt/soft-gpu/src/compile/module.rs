@@ -1,0 +1,430 @@
+//! Declaring what a text declares, laying out its variables, and compiling it as a whole.
+//!
+//! This is one of the few files with `unsafe`: it owns the compiled code and hands out its entry points.
+
+use std::collections::HashMap;
+use std::mem::ManuallyDrop;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use cranelift_codegen::ir::{AbiParam, Signature as ClifSignature, Type, UserFuncName, types};
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_module::{FuncId, Linkage, Module as _};
+
+use super::func::Lower;
+use crate::block::Lane;
+use crate::device::{DeviceInner, MAX_SHARED_PER_BLOCK};
+use crate::error::{LoadError, LoadErrorKind};
+use crate::memory::Allocation;
+use crate::module::{Entry, EntryParam};
+use crate::ptx::ast::{Function, Init, Name, Program, Signature, Space, Ty, Variable};
+
+/// A compiled entry: it takes the context of the lane that it is to run.
+pub(crate) type EntryCode = unsafe extern "C" fn(*const Lane);
+
+/// Machine code that lives as long as this does.
+pub(crate) struct Code(ManuallyDrop<Mutex<JITModule>>);
+
+impl Drop for Code {
+    fn drop(&mut self) {
+        // SAFETY: the field is taken once, here, and never used again.
+        let module = unsafe { ManuallyDrop::take(&mut self.0) };
+        let module = module.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: entry points are reached only through a `Function`, which keeps this value alive, and a launch
+        // keeps its function until its last thread has ended.
+        unsafe { module.free_memory() }
+    }
+}
+
+/// A module variable in device memory.
+pub(crate) struct Global {
+    pub(crate) name: String,
+    pub(crate) memory: Allocation,
+}
+
+/// What compiling a text yields.
+pub(crate) struct Compiled {
+    pub(crate) code: Code,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) globals: Vec<Global>,
+    pub(crate) functions: usize,
+    pub(crate) code_bytes: usize,
+}
+
+/// What a function or entry looks like to those who call it.
+pub(super) struct Callee<'p, 'a> {
+    pub(super) id: FuncId,
+    pub(super) signature: &'p Signature<'a>,
+    pub(super) entry: bool,
+}
+
+/// A variable outside any register.
+#[derive(Clone, Copy)]
+pub(super) enum Symbol {
+    /// At this address.
+    Global(u64),
+    /// At this offset of the block's shared memory.
+    Shared(u32),
+    /// At the beginning of the launch's dynamic shared memory.
+    DynamicShared,
+}
+
+/// What functions share while they are compiled.
+pub(super) struct Env<'p, 'a> {
+    pub(super) module: JITModule,
+    pub(super) callees: HashMap<&'a str, Callee<'p, 'a>>,
+    pub(super) symbols: HashMap<&'a str, Symbol>,
+    pub(super) shared_bytes: u32,
+    /// Bytes of `.local` and of parameters in memory, over all functions.
+    pub(super) stack_bytes: u64,
+    device: Arc<DeviceInner>,
+    globals: Vec<Global>,
+    /// Places to be filled with a function's address once there is one.
+    function_addresses: Vec<(u64, &'a str)>,
+}
+
+/// The Cranelift type of a register or value.
+pub(super) fn clif(ty: Ty) -> Type {
+    match ty {
+        Ty::F32 => types::F32,
+        Ty::F64 => types::F64,
+        Ty::Pred => types::I8,
+        _ => match ty.size() {
+            1 => types::I8,
+            2 => types::I16,
+            4 => types::I32,
+            _ => types::I64,
+        },
+    }
+}
+
+fn internal(name: Name<'_>, message: impl ToString) -> LoadError {
+    LoadError::new(LoadErrorKind::Internal, name.line, name.text, message.to_string())
+}
+
+/// The host's instruction set, found once.
+fn isa() -> Result<OwnedTargetIsa, String> {
+    static ISA: OnceLock<Result<OwnedTargetIsa, String>> = OnceLock::new();
+    ISA.get_or_init(|| {
+        let mut flags = settings::builder();
+        let mut set = |name: &str, value: &str| flags.set(name, value).map_err(|e| e.to_string());
+        set("opt_level", "speed")?;
+        set("is_pic", "false")?;
+        set("use_colocated_libcalls", "false")?;
+        set("enable_probestack", "true")?;
+        set("probestack_strategy", "inline")?;
+        set("unwind_info", "false")?;
+        set("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" })?;
+        let builder = cranelift_native::builder().map_err(str::to_owned)?;
+        builder.finish(settings::Flags::new(flags)).map_err(|e| e.to_string())
+    })
+    .clone()
+}
+
+/// Compiles a whole text.
+pub(crate) fn compile(device: &Arc<DeviceInner>, program: &Program<'_>) -> Result<Compiled, LoadError> {
+    let nobody = Name { text: "", line: 1 };
+    let isa = isa().map_err(|e| internal(nobody, e))?;
+    let frontend = isa.frontend_config();
+    let module = JITModule::new(JITBuilder::with_isa(isa, cranelift_module::default_libcall_names()));
+    let mut env = Env {
+        module,
+        callees: HashMap::new(),
+        symbols: HashMap::new(),
+        shared_bytes: 0,
+        stack_bytes: 0,
+        device: Arc::clone(device),
+        globals: Vec::new(),
+        function_addresses: Vec::new(),
+    };
+    let compiled = env.compile(program, frontend);
+    let code = Code(ManuallyDrop::new(Mutex::new(env.module)));
+    let (entries, functions, code_bytes) = compiled?;
+    Ok(Compiled { code, entries, globals: env.globals, functions, code_bytes })
+}
+
+impl<'p, 'a> Env<'p, 'a> {
+    fn compile(
+        &mut self,
+        program: &'p Program<'a>,
+        frontend: cranelift_codegen::isa::TargetFrontendConfig,
+    ) -> Result<(Vec<Entry>, usize, usize), LoadError> {
+        for function in &program.functions {
+            self.declare(function)?;
+        }
+        for variable in &program.variables {
+            let symbol = self.place(variable)?;
+            if self.symbols.insert(variable.name.text, symbol).is_some() {
+                return Err(twice(variable.name));
+            }
+        }
+        let mut context = self.module.make_context();
+        let mut builder_context = FunctionBuilderContext::new();
+        let mut code_bytes = 0;
+        let mut bodies = HashMap::new();
+        for function in &program.functions {
+            let Some(body) = &function.body else { continue };
+            if bodies.insert(function.name.text, function).is_some() {
+                return Err(twice(function.name));
+            }
+            // The loop above declared every function.
+            let Some(callee) = self.callees.get(function.name.text) else { continue };
+            let id = callee.id;
+            context.func.signature = self.clif_signature(&function.signature, function.entry);
+            context.func.name = UserFuncName::user(0, id.as_u32());
+            let builder = FunctionBuilder::new(&mut context.func, &mut builder_context);
+            Lower::function(self, builder, function, body, frontend)?;
+            self.module
+                .define_function(id, &mut context)
+                .map_err(|e| internal(function.name, describe(&e)))?;
+            code_bytes += context.compiled_code().map_or(0, |c| c.code_buffer().len());
+            self.module.clear_context(&mut context);
+        }
+        for function in &program.functions {
+            if !bodies.contains_key(function.name.text) {
+                return Err(LoadError::new(
+                    LoadErrorKind::Name,
+                    function.name.line,
+                    function.name.text,
+                    "declared but never defined",
+                ));
+            }
+        }
+        let nobody = Name { text: "", line: 1 };
+        self.module.finalize_definitions().map_err(|e| internal(nobody, e))?;
+        self.fill_function_addresses()?;
+        let mut entries = Vec::new();
+        for function in program.functions.iter().filter(|f| f.entry && f.body.is_some()) {
+            entries.push(self.entry(function)?);
+        }
+        Ok((entries, bodies.len(), code_bytes))
+    }
+
+    fn declare(&mut self, function: &'p Function<'a>) -> Result<(), LoadError> {
+        if function.entry && !function.signature.returns.is_empty() {
+            return Err(LoadError::new(
+                LoadErrorKind::Type,
+                function.name.line,
+                function.name.text,
+                "an entry returns nothing",
+            ));
+        }
+        if function.signature.returns.len() > 1 {
+            return Err(LoadError::new(
+                LoadErrorKind::Unsupported,
+                function.name.line,
+                function.name.text,
+                "more than one return parameter",
+            ));
+        }
+        let mut names: Vec<&str> = function
+            .signature
+            .params
+            .iter()
+            .chain(&function.signature.returns)
+            .map(|v| v.name.text)
+            .collect();
+        names.sort_unstable();
+        if let Some(pair) = names.windows(2).find(|w| w[0] == w[1] && w[0] != "_") {
+            return Err(LoadError::new(
+                LoadErrorKind::Name,
+                function.name.line,
+                pair[0],
+                "parameter declared twice",
+            ));
+        }
+        let signature = self.clif_signature(&function.signature, function.entry);
+        if let Some(known) = self.callees.get(function.name.text) {
+            if known.entry != function.entry || self.clif_signature(known.signature, known.entry) != signature
+            {
+                return Err(LoadError::new(
+                    LoadErrorKind::Type,
+                    function.name.line,
+                    function.name.text,
+                    "declared before with other parameters",
+                ));
+            }
+            return Ok(());
+        }
+        // The name is for diagnostics only; ids keep functions apart.
+        let id = self
+            .module
+            .declare_function(function.name.text, Linkage::Local, &signature)
+            .map_err(|e| internal(function.name, e))?;
+        let callee = Callee { id, signature: &function.signature, entry: function.entry };
+        self.callees.insert(function.name.text, callee);
+        Ok(())
+    }
+
+    /// How a function is called: context, address for a returned array, parameters.
+    pub(super) fn clif_signature(&self, signature: &Signature<'a>, entry: bool) -> ClifSignature {
+        let mut out = self.module.make_signature();
+        out.params.push(AbiParam::new(types::I64));
+        if entry {
+            return out;
+        }
+        for returned in &signature.returns {
+            if returned.is_scalar() {
+                out.returns.push(AbiParam::new(clif(returned.ty)));
+            } else {
+                out.params.push(AbiParam::new(types::I64));
+            }
+        }
+        for param in &signature.params {
+            let ty = if param.is_scalar() { clif(param.ty) } else { types::I64 };
+            out.params.push(AbiParam::new(ty));
+        }
+        out
+    }
+
+    /// Gives a variable of the module, or a static one of a function, its place.
+    pub(super) fn place(&mut self, variable: &Variable<'a>) -> Result<Symbol, LoadError> {
+        let error = |kind, message: String| {
+            Err(LoadError::new(kind, variable.name.line, variable.name.text, message))
+        };
+        if variable.space == Space::Shared {
+            if !variable.init.is_empty() {
+                return error(LoadErrorKind::Type, "shared memory has no initial value".to_owned());
+            }
+            if variable.elements == Some(0) {
+                return Ok(Symbol::DynamicShared);
+            }
+            let at = self.shared_bytes.next_multiple_of(variable.align.max(1));
+            let end = u64::from(at) + variable.size();
+            if end > u64::from(MAX_SHARED_PER_BLOCK) {
+                let message = format!(
+                    "the program needs {end} bytes of shared memory, the limit is {MAX_SHARED_PER_BLOCK}"
+                );
+                return error(LoadErrorKind::Unsupported, message);
+            }
+            self.shared_bytes = end as u32;
+            return Ok(Symbol::Shared(at));
+        }
+        if variable.external {
+            let message = "external variables need a linker, which this device has not".to_owned();
+            return error(LoadErrorKind::Unsupported, message);
+        }
+        if variable.align > 256 {
+            return error(LoadErrorKind::Unsupported, "alignment above 256".to_owned());
+        }
+        let size = usize::try_from(variable.size()).unwrap_or(usize::MAX);
+        let memory = match self.device.memory.allocate(size) {
+            Ok(memory) => memory,
+            Err(e) => return error(LoadErrorKind::Type, e.to_string()),
+        };
+        let address = memory.address();
+        let mut bytes = Vec::new();
+        for init in &variable.init {
+            self.initial_bytes(variable, *init, address + bytes.len() as u64, &mut bytes)?;
+        }
+        if let Err(e) = self.device.memory.write(address, &bytes) {
+            return error(LoadErrorKind::Type, e.to_string());
+        }
+        self.globals.push(Global { name: variable.name.text.to_owned(), memory });
+        Ok(Symbol::Global(address))
+    }
+
+    fn initial_bytes(
+        &mut self,
+        variable: &Variable<'a>,
+        init: Init<'a>,
+        at: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), LoadError> {
+        let ty = variable.ty;
+        let error = |name: Name<'_>, message: &str| {
+            LoadError::new(LoadErrorKind::Type, name.line, name.text, message)
+        };
+        let bits = match (init, ty) {
+            (Init::F32(bits), Ty::F32 | Ty::B32) => u64::from(bits),
+            (Init::F32(bits), Ty::F64) => f64::from(f32::from_bits(bits)).to_bits(),
+            (Init::F64(bits), Ty::F32) => u64::from((f64::from_bits(bits) as f32).to_bits()),
+            (Init::F64(bits), Ty::F64 | Ty::B64) => bits,
+            (Init::Int(n), Ty::F32) => u64::from((n as i64 as f32).to_bits()),
+            (Init::Int(n), Ty::F64) => (n as i64 as f64).to_bits(),
+            (Init::Int(n), _) => n,
+            (Init::Address(name, offset), _) if ty.size() == 8 => match self.symbols.get(name.text) {
+                Some(Symbol::Global(address)) => address.wrapping_add(offset as u64),
+                Some(Symbol::Shared(at)) => u64::from(*at).wrapping_add(offset as u64),
+                Some(Symbol::DynamicShared) => {
+                    return Err(error(name, "its address is known only at launch"));
+                }
+                None if self.callees.contains_key(name.text) && offset == 0 => {
+                    self.function_addresses.push((at, name.text));
+                    0
+                }
+                None => {
+                    let message = "not a variable declared before, nor a function";
+                    return Err(LoadError::new(LoadErrorKind::Name, name.line, name.text, message));
+                }
+            },
+            (Init::Address(name, _), _) => return Err(error(name, "an address has 64 bits")),
+            _ => return Err(error(variable.name, "initial value and type do not fit")),
+        };
+        out.extend_from_slice(&bits.to_le_bytes()[..ty.size() as usize]);
+        Ok(())
+    }
+
+    fn fill_function_addresses(&mut self) -> Result<(), LoadError> {
+        for (at, name) in &self.function_addresses {
+            // Both were checked when the pair was made.
+            let Some(callee) = self.callees.get(name) else { continue };
+            let address = self.module.get_finalized_function(callee.id) as u64;
+            let nobody = Name { text: name, line: 1 };
+            self.device.memory.write(*at, &address.to_ne_bytes()).map_err(|e| internal(nobody, e))?;
+        }
+        Ok(())
+    }
+
+    fn entry(&self, function: &Function<'a>) -> Result<Entry, LoadError> {
+        let Some(callee) = self.callees.get(function.name.text) else {
+            return Err(internal(function.name, "entry without code"));
+        };
+        let code = self.module.get_finalized_function(callee.id);
+        // SAFETY: the code was compiled with the signature of an entry, one pointer and no result, in the host's
+        // default calling convention, which is that of `extern "C"`.
+        let code = unsafe { std::mem::transmute::<*const u8, EntryCode>(code) };
+        let (params, _) = layout_params(&function.signature.params);
+        Ok(Entry {
+            name: function.name.text.to_owned(),
+            params,
+            code,
+            static_shared: self.shared_bytes,
+            stack: stack_size(self.device.lane_stack, self.stack_bytes),
+            required_block: function.required_block,
+            max_lanes: function.max_block.map(|b| b.iter().map(|n| u64::from(*n)).product()),
+        })
+    }
+}
+
+/// Every function's frame at most once: without recursion no call chain needs more than all of them together.
+fn stack_size(base: usize, declared: u64) -> usize {
+    (base as u64 + declared).next_multiple_of(4096) as usize
+}
+
+/// The offsets of an entry's parameters, and their total size.
+pub(super) fn layout_params(params: &[Variable<'_>]) -> (Vec<EntryParam>, usize) {
+    let mut at = 0_usize;
+    let mut out = Vec::with_capacity(params.len());
+    for param in params {
+        at = at.next_multiple_of(param.align.max(1) as usize);
+        let size = param.size() as usize;
+        out.push(EntryParam { name: param.name.text.to_owned(), offset: at, size });
+        at += size;
+    }
+    (out, at)
+}
+
+fn twice(name: Name<'_>) -> LoadError {
+    LoadError::new(LoadErrorKind::Name, name.line, name.text, "declared twice")
+}
+
+/// Cranelift's errors hide the verifier's findings in their debug form.
+fn describe(error: &cranelift_module::ModuleError) -> String {
+    match error {
+        cranelift_module::ModuleError::Compilation(e) => format!("{e:?}"),
+        other => other.to_string(),
+    }
+}
