@@ -4,7 +4,7 @@
 //! copy of a register is replaced by the register, and the copy of bytes through a temporary by one copy. Both
 //! changes need that nothing between the two writes the source.
 
-use crate::ir::{Address, Base, Function, Op, Operand, Reg, SlotId, Stmt, uses};
+use crate::ir::{Address, Base, Const, Function, Op, Operand, Order, Reg, ScalarType, SlotId, Stmt, uses};
 
 /// How many statements ahead a use is looked for; keeps the pass linear.
 const WINDOW: usize = 256;
@@ -51,6 +51,7 @@ fn list(body: &mut Vec<Stmt>, counts: &mut Counts) {
             _ => {}
         }
     }
+    merge_constants(body, counts);
     let mut removed = vec![false; body.len()];
     for at in 0..body.len() {
         removed[at] = match body[at] {
@@ -65,6 +66,46 @@ fn list(body: &mut Vec<Stmt>, counts: &mut Counts) {
     }
     let mut removed = removed.into_iter();
     body.retain(|_| !removed.next().unwrap_or(false));
+}
+
+/// Constant stores side by side in a slot become wider ones: array literals are stored element by element.
+fn merge_constants(body: &mut Vec<Stmt>, counts: &mut Counts) {
+    let mut merged: Vec<Stmt> = Vec::with_capacity(body.len());
+    for stmt in body.drain(..) {
+        merged.push(stmt);
+        while let [.., first, second] = &merged[..]
+            && let Some((slot, both)) = merge(first, second)
+        {
+            counts.slots[slot.0 as usize] -= 1;
+            merged.truncate(merged.len() - 2);
+            merged.push(both);
+        }
+    }
+    *body = merged;
+}
+
+fn merge(first: &Stmt, second: &Stmt) -> Option<(SlotId, Stmt)> {
+    let (
+        &Stmt::Store { ty, address, value: Operand::Const(low), order: Order::Weak },
+        &Stmt::Store { ty: other, address: next, value: Operand::Const(high), order: Order::Weak },
+    ) = (first, second)
+    else {
+        return None;
+    };
+    let Base::Slot(slot) = address.base else { return None };
+    let wide = match ty.size() {
+        1 => ScalarType::U16,
+        2 => ScalarType::U32,
+        4 => ScalarType::U64,
+        _ => return None,
+    };
+    // Slots are multiples of 8, so the offset alone says whether the wide store is aligned.
+    let beside = next == Address { offset: address.offset + u64::from(ty.size()), ..address };
+    if !beside || other.size() != ty.size() || !address.offset.is_multiple_of(wide.size().into()) {
+        return None;
+    }
+    let value = Operand::Const(Const::new(wide, low.bits | high.bits << (ty.size() * 8)));
+    Some((slot, Stmt::Store { ty: wide, address, value, order: Order::Weak }))
 }
 
 /// `dst = src` at `at`: uses `src` instead, if all reads of `dst` come before `src` changes.

@@ -69,10 +69,6 @@ impl Writer<'_> {
                 let pred = self.condition(cond);
                 self.fault_branch(pred, when, site);
             }
-            Stmt::Fault { site } => {
-                let label = self.fault_label(site);
-                self.line(&format!("bra {label}"));
-            }
             Stmt::Load { dst, address, order } => self.load(dst, address, order),
             Stmt::Store { ty, address, value, order } => self.store(ty, address, value, order),
             Stmt::Copy { dst, src, size, align } => self.copy(dst, src, size, align),
@@ -93,10 +89,9 @@ impl Writer<'_> {
                 self.repeat(label, body, continuing, budget);
             }
             Stmt::If { cond, ref yes, ref no } => self.branch(cond, yes, no),
-            Stmt::Break(_) | Stmt::Continue(_) => {
-                // A jump is always to a label of the kind that the statement asks for.
+            Stmt::Break(_) | Stmt::Continue(_) | Stmt::Fault { .. } => {
                 if let Some(label) = self.jump(stmt) {
-                    self.line(&format!("bra L{label}"));
+                    self.line(&format!("bra {label}"));
                 }
             }
             Stmt::Return(value) => self.leave(value),
@@ -129,11 +124,12 @@ impl Writer<'_> {
         self.line(&format!("sub.u64 {left}, {left}, 1"));
     }
 
-    /// The label number that a break or continue goes to.
-    fn jump(&mut self, stmt: &Stmt) -> Option<u32> {
+    /// The label that a statement goes to, if it does nothing but go there.
+    fn jump(&mut self, stmt: &Stmt) -> Option<String> {
         match *stmt {
-            Stmt::Break(of) => Some(self.leave_label(of)),
-            Stmt::Continue(of) => Some(self.next_label(of)),
+            Stmt::Break(of) => Some(format!("L{}", self.leave_label(of))),
+            Stmt::Continue(of) => Some(format!("L{}", self.next_label(of))),
+            Stmt::Fault { site } => Some(self.fault_label(site)),
             _ => None,
         }
     }
@@ -144,13 +140,13 @@ impl Writer<'_> {
         if let [only] = yes
             && let Some(label) = self.jump(only)
         {
-            self.line(&format!("@%p{pred} bra L{label}"));
+            self.line(&format!("@%p{pred} bra {label}"));
             return self.statements(no);
         }
         if let [only] = no
             && let Some(label) = self.jump(only)
         {
-            self.line(&format!("@!%p{pred} bra L{label}"));
+            self.line(&format!("@!%p{pred} bra {label}"));
             return self.statements(yes);
         }
         match (yes.is_empty(), no.is_empty()) {

@@ -12,17 +12,17 @@ use kernels_ptx::{
 /// What the derive makes of `struct Point { tag: u8, at: [f32; 3], id: u64 }`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C)]
-pub struct Point {
-    pub tag: u8,
-    pub at: [f32; 3],
-    pub id: u64,
+pub(crate) struct Point {
+    pub(crate) tag: u8,
+    pub(crate) at: [f32; 3],
+    pub(crate) id: u64,
 }
 
 #[derive(Clone, Copy)]
-pub struct PointFields {
-    pub tag: Place<u8>,
-    pub at: Place<[f32; 3]>,
-    pub id: Place<u64>,
+pub(crate) struct PointFields {
+    pub(crate) tag: Place<u8>,
+    pub(crate) at: Place<[f32; 3]>,
+    pub(crate) id: Place<u64>,
 }
 
 impl GpuType for Point {
@@ -60,7 +60,7 @@ impl GpuData for Point {
 }
 
 /// A module of these functions.
-pub fn module(functions: impl IntoIterator<Item = Function>) -> VerifiedModule {
+pub(crate) fn module(functions: impl IntoIterator<Item = Function>) -> VerifiedModule {
     let mut module = Module::new("test");
     for function in functions {
         module.add(function);
@@ -69,7 +69,7 @@ pub fn module(functions: impl IntoIterator<Item = Function>) -> VerifiedModule {
 }
 
 /// A handler.
-pub fn handler(symbol: &str, body: impl FnOnce(&Builder)) -> Function {
+pub(crate) fn handler(symbol: &str, body: impl FnOnce(&Builder)) -> Function {
     let b = Builder::handler(symbol);
     body(&b);
     b.finish().unwrap_or_else(|error| panic!("{error}"))
@@ -114,7 +114,7 @@ fn numbers<T: Num + GpuData>() -> Vec<Function> {
 }
 
 /// What all integers have.
-pub fn integers<T: Int + GpuData>() -> Vec<Function>
+pub(crate) fn integers<T: Int + GpuData>() -> Vec<Function>
 where
     T::Unsigned: GpuData,
 {
@@ -154,7 +154,7 @@ where
 }
 
 /// What signed integers have besides.
-pub fn signed<T: SignedInt + GpuData>() -> Vec<Function>
+pub(crate) fn signed<T: SignedInt + GpuData>() -> Vec<Function>
 where
     T::Unsigned: GpuData,
 {
@@ -170,7 +170,7 @@ where
 }
 
 /// What floats have.
-pub fn floats<T: Float + GpuData>() -> Vec<Function>
+pub(crate) fn floats<T: Float + GpuData>() -> Vec<Function>
 where
     T::Word: GpuData,
 {
@@ -201,7 +201,7 @@ where
 }
 
 /// Every `as` from one type.
-pub fn casts<T: Scalar + GpuData>(from: &str, to_float: bool) -> Vec<Function> {
+pub(crate) fn casts<T: Scalar + GpuData>(from: &str, to_float: bool) -> Vec<Function> {
     fn one<T: Scalar + GpuData, U: Scalar + GpuData>(from: &str, to: &str) -> Function {
         binary::<T, U>(&format!("h_{from}_as_{to}"), |b, x, _| b.cast(x))
     }
@@ -222,7 +222,7 @@ pub fn casts<T: Scalar + GpuData>(from: &str, to_float: bool) -> Vec<Function> {
 }
 
 /// Arrays, structs, constants, indices.
-pub fn memory() -> Vec<Function> {
+pub(crate) fn memory() -> Vec<Function> {
     vec![
         handler("h_struct", |b| {
             let state = b.state::<Point>();
@@ -270,7 +270,7 @@ pub fn memory() -> Vec<Function> {
 }
 
 /// Loops, branches, inlined functions, asserts, panics.
-pub fn control() -> Vec<Function> {
+pub(crate) fn control() -> Vec<Function> {
     vec![
         handler("h_while", |b| {
             let (sum, i) = (b.local(b.lit(0u64)), b.local(b.lit(0u32)));
@@ -339,7 +339,7 @@ pub fn control() -> Vec<Function> {
 }
 
 /// Sends, replies and the context.
-pub fn sends() -> Vec<Function> {
+pub(crate) fn sends() -> Vec<Function> {
     vec![handler("h_send", |b| {
         let target = b.read(b.param::<u64>(0));
         b.at_line(5);
@@ -352,7 +352,7 @@ pub fn sends() -> Vec<Function> {
 }
 
 /// Every intrinsic, and calls.
-pub fn intrinsics() -> Vec<Function> {
+pub(crate) fn intrinsics() -> Vec<Function> {
     use kernels_ptx::device as d;
     let b = Builder::kernel("k_intrinsics", &[ScalarType::U64, ScalarType::U32, ScalarType::F32]);
     let (at, mask) = (b.arg::<u64>(0), b.arg::<u32>(1));
