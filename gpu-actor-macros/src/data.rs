@@ -112,6 +112,16 @@ pub(crate) fn repr(attributes: &[Attribute], errors: &mut Errors) -> bool {
     fixed
 }
 
+/// What has to hold of the fields' types. Where it does not, that is reported at the type, and what has these bounds takes
+/// them for granted instead of reporting it again.
+pub(crate) fn bounds(layout: &Layout) -> TokenStream {
+    let bounds = layout.fields.iter().map(|field| {
+        let ty = &field.ty;
+        quote_spanned!(here(ty.span())=> #ty: ::gpu_actor_rt::__private::GpuData)
+    });
+    quote!(where #(#bounds,)*)
+}
+
 /// The implementations of `GpuType` and `GpuData`.
 pub(crate) fn impls(layout: &Layout) -> TokenStream {
     let Layout { name, vis, fields } = layout;
@@ -124,15 +134,7 @@ pub(crate) fn impls(layout: &Layout) -> TokenStream {
         quote_spanned!(here(ty.span())=> ::gpu_actor_rt::__private::Place<#ty>)
     });
     let visibilities = fields.iter().map(|field| &field.vis);
-    // These bounds hold or are errors at the field's type, reported once: behind them the compiler takes them for granted.
-    let bounds: Vec<_> = fields
-        .iter()
-        .map(|field| {
-            let ty = &field.ty;
-            quote_spanned!(here(ty.span())=> #ty: ::gpu_actor_rt::__private::GpuData)
-        })
-        .collect();
-    let bounds = quote!(where #(#bounds,)*);
+    let bounds = bounds(layout);
     let parts: Vec<_> = fields
         .iter()
         .map(|Field { name: field, ty, .. }| {

@@ -2,7 +2,7 @@
 
 use super::check::{is_gpu_fn, is_handler};
 use super::model::{Actor, Handler};
-use super::stubs::{self, message_name, method_name};
+use super::stubs::{self, id_name, message_name, method_name};
 use crate::emit::{function_body, here, quiet, rt};
 use crate::errors::Errors;
 use crate::signature::Parameter;
@@ -10,6 +10,7 @@ use crate::types::without_self;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{ImplItem, ItemImpl};
 
 /// The impl block without the marks, what goes beside it, and the errors.
@@ -40,6 +41,16 @@ fn generate(actor: &Actor) -> TokenStream {
     let methods = actor.handlers.iter().map(|handler| method(actor, handler));
     let stubs = stubs::types(actor);
     let info = info(actor);
+    let (bounds, state) = (bounds(actor), state_bound(actor));
+    let ids = actor.handlers.iter().map(|handler| {
+        let Handler { name, cfgs, .. } = handler;
+        let (id, text) = (id_name(handler), name.unraw().to_string());
+        quote! {
+            #(#cfgs)*
+            #quiet
+            const #id: u32 = #rt::method_id(<#ty as #rt::ActorState>::TYPE_NAME, #text);
+        }
+    });
     let distinct = distinct(actor);
     let test = test(actor);
     quote! {
@@ -48,31 +59,55 @@ fn generate(actor: &Actor) -> TokenStream {
 
             #[automatically_derived]
             #quiet
-            impl #ty { #(#twins)* }
+            impl #ty #bounds {
+                #(#twins)*
+                #(#methods)*
+                #info
+            }
 
             /// Writes the state back when the handler is done, and when it panics: the device does no less.
             #[doc(hidden)]
             #quiet
-            struct __State<'a> {
+            struct __State<'a> where #state {
                 value: #ty,
                 bytes: &'a mut [u8],
             }
             #[automatically_derived]
-            impl ::core::ops::Drop for __State<'_> {
+            #quiet
+            impl ::core::ops::Drop for __State<'_> where #state {
                 fn drop(&mut self) {
                     #rt::GpuData::encode(&self.value, self.bytes);
                 }
             }
 
             #(#natives)*
-            #(#methods)*
+            #(#ids)*
             #distinct
             #stubs
-            #info
             #rt::inventory::submit! { #rt::Registration(<#ty as #rt::Actor>::info) }
         };
         #test
     }
+}
+
+/// What has to hold of the types that the user wrote. Where it does not, that is reported at the type, and what has these
+/// bounds takes them for granted instead of reporting it again.
+pub(super) fn bounds(actor: &Actor) -> TokenStream {
+    let state = state_bound(actor);
+    let types = actor.handlers.iter().flat_map(|handler| {
+        handler.parameters.iter().map(|parameter| &parameter.ty).chain([&handler.result])
+    });
+    let data = types.map(|ty| {
+        let at = here(ty.span());
+        let ty = without_self(ty, &actor.ty);
+        quote_spanned!(at=> #ty: ::gpu_actor_rt::__private::GpuData)
+    });
+    quote!(where #state #(, #data)*)
+}
+
+fn state_bound(actor: &Actor) -> TokenStream {
+    let ty = &actor.ty;
+    quote_spanned!(here(ty.span())=> #ty: ::gpu_actor_rt::__private::ActorState)
 }
 
 /// The device twin of one handler.
@@ -105,7 +140,7 @@ fn twin(handler: &Handler) -> TokenStream {
 
 /// The handler as a function of bytes.
 fn native(actor: &Actor, handler: &Handler) -> TokenStream {
-    let (rt, quiet) = (rt(), quiet());
+    let (rt, quiet, bounds) = (rt(), quiet(), bounds(actor));
     let Handler { name, cfgs, .. } = handler;
     let ty = &actor.ty;
     let entry = format_ident!("__native_{}", name);
@@ -118,7 +153,7 @@ fn native(actor: &Actor, handler: &Handler) -> TokenStream {
         #(#cfgs)*
         #[doc(hidden)]
         #quiet
-        fn #entry(__bytes: &mut [u8], __message: &[u8], __cx: &mut #rt::Cx, __reply: &mut [u8]) {
+        fn #entry(__bytes: &mut [u8], __message: &[u8], __cx: &mut #rt::Cx, __reply: &mut [u8]) #bounds {
             let __message = <#message as #rt::GpuData>::decode(__message);
             let mut __state = __State { value: <#ty as #rt::GpuData>::decode(__bytes), bytes: __bytes };
             let __result: #result = <#ty>::#name(#receiver #context #(, __message.#names)*);
@@ -130,21 +165,20 @@ fn native(actor: &Actor, handler: &Handler) -> TokenStream {
 
 /// The handler's record.
 fn method(actor: &Actor, handler: &Handler) -> TokenStream {
-    let (rt, quiet) = (rt(), quiet());
+    let rt = rt();
     let Handler { name, cfgs, line, .. } = handler;
     let ty = &actor.ty;
     let method = method_name(handler);
     let message = message_name(handler);
     let result = without_self(&handler.result, &actor.ty);
-    let text = name.unraw().to_string();
+    let (id, text) = (id_name(handler), name.unraw().to_string());
     let (twin, entry) = (format_ident!("__gpu_{}", name), format_ident!("__native_{}", name));
     quote! {
         #(#cfgs)*
         #[doc(hidden)]
-        #quiet
         const #method: #rt::MethodInfo = #rt::MethodInfo {
             name: #text,
-            id: #rt::method_id(<#ty as #rt::ActorState>::TYPE_NAME, #text),
+            id: #id,
             msg_size: ::core::mem::size_of::<#message>() as u32,
             reply_size: ::core::mem::size_of::<#result>() as u32,
             file: ::core::file!(),
@@ -159,16 +193,15 @@ fn method(actor: &Actor, handler: &Handler) -> TokenStream {
 
 /// The actor type's record.
 fn info(actor: &Actor) -> TokenStream {
-    let (rt, quiet) = (rt(), quiet());
+    let rt = rt();
     let Actor { ty, line, handlers, .. } = actor;
     let methods = handlers.iter().map(|handler| {
         let (cfgs, method) = (&handler.cfgs, method_name(handler));
-        quote!(#(#cfgs)* #method)
+        quote!(#(#cfgs)* Self::#method)
     });
     quote! {
         #[doc(hidden)]
-        #quiet
-        static __INFO: #rt::ActorInfo = #rt::ActorInfo {
+        const __INFO: #rt::ActorInfo = #rt::ActorInfo {
             name: <#ty as #rt::ActorState>::TYPE_NAME,
             state_size: ::core::mem::size_of::<#ty>() as u32,
             state_align: ::core::mem::align_of::<#ty>() as u32,
@@ -185,10 +218,10 @@ fn info(actor: &Actor) -> TokenStream {
 fn distinct(actor: &Actor) -> TokenStream {
     let checks = actor.handlers.iter().enumerate().skip(1).map(|(index, handler)| {
         let earlier = actor.handlers[..index].iter().map(|earlier| {
-            let (cfgs, method) = (&earlier.cfgs, method_name(earlier));
-            quote!(#(#cfgs)* #method.id)
+            let (cfgs, id) = (&earlier.cfgs, id_name(earlier));
+            quote!(#(#cfgs)* #id)
         });
-        let (cfgs, method) = (&handler.cfgs, method_name(handler));
+        let (cfgs, id) = (&handler.cfgs, id_name(handler));
         let at = here(handler.name.span());
         quote_spanned! {at=>
             #(#cfgs)*
@@ -197,7 +230,7 @@ fn distinct(actor: &Actor) -> TokenStream {
                 let mut __i = 0;
                 while __i < __earlier.len() {
                     ::core::assert!(
-                        __earlier[__i] != #method.id,
+                        __earlier[__i] != #id,
                         "the id of this handler equals that of an earlier one: choose another name"
                     );
                     __i += 1;

@@ -2,7 +2,7 @@
 
 use super::options::Options;
 use crate::data;
-use crate::emit::here;
+use crate::emit::{here, quiet};
 use crate::errors::Errors;
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -36,6 +36,7 @@ pub(crate) fn expand(options: &TokenStream, item: &TokenStream, mut errors: Erro
         .collect();
     let repr = (!fixed).then(|| quote!(#[repr(C)]));
     let impls = data::impls(&layout);
+    let (quiet, bounds) = (quiet(), data::bounds(&layout));
     let name = &input.ident;
     let type_name = if let Some(name) = options.name {
         quote!(#name)
@@ -51,7 +52,8 @@ pub(crate) fn expand(options: &TokenStream, item: &TokenStream, mut errors: Erro
         #input
         #impls
         #[automatically_derived]
-        #header {
+        #quiet
+        #header #bounds {
             const TYPE_NAME: &'static str = #type_name;
         }
     }

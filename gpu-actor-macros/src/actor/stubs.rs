@@ -1,5 +1,6 @@
 //! How others call an actor: a message per handler, and a method per handler for hosts, native and device twins.
 
+use super::generate::bounds;
 use super::model::{Actor, Handler};
 use crate::data::{self, Field, Layout};
 use crate::emit::{here, quiet, rt};
@@ -11,6 +12,11 @@ use syn::{Type, Visibility};
 /// The struct that carries the handler's arguments.
 pub(super) fn message_name(handler: &Handler) -> Ident {
     format_ident!("__Message_{}", handler.name, span = Span::call_site())
+}
+
+/// The constant with the handler's id.
+pub(super) fn id_name(handler: &Handler) -> Ident {
+    format_ident!("__ID_{}", handler.name, span = Span::call_site())
 }
 
 /// The constant with the handler's record.
@@ -73,7 +79,7 @@ pub(super) fn message(actor: &Actor, handler: &Handler) -> TokenStream {
 
 /// The three types that dereferenced references and ids turn into, and their methods.
 pub(super) fn types(actor: &Actor) -> TokenStream {
-    let (rt, quiet) = (rt(), quiet());
+    let (rt, quiet, bounds) = (rt(), quiet(), bounds(actor));
     let ty = &actor.ty;
     let host = actor.handlers.iter().map(|handler| host_stub(actor, handler));
     let native = actor.handlers.iter().map(|handler| native_stub(actor, handler));
@@ -87,7 +93,7 @@ pub(super) fn types(actor: &Actor) -> TokenStream {
         pub struct #reference(#rt::RawRef);
 
         #quiet
-        impl #reference { #(#host)* }
+        impl #reference #bounds { #(#host)* }
 
         #[automatically_derived]
         impl ::core::convert::From<#rt::RawRef> for #reference {
@@ -103,7 +109,7 @@ pub(super) fn types(actor: &Actor) -> TokenStream {
         pub struct #id(u64);
 
         #quiet
-        impl #id { #(#native)* }
+        impl #id #bounds { #(#native)* }
 
         #[automatically_derived]
         impl ::core::convert::From<u64> for #id {
@@ -125,7 +131,7 @@ pub(super) fn types(actor: &Actor) -> TokenStream {
         pub struct #device_id(#rt::Place<u64>);
 
         #quiet
-        impl #device_id { #(#device)* }
+        impl #device_id #bounds { #(#device)* }
 
         #[automatically_derived]
         impl #rt::Actor for #ty {
@@ -136,7 +142,7 @@ pub(super) fn types(actor: &Actor) -> TokenStream {
                 #device_id(__raw)
             }
             fn info() -> &'static #rt::ActorInfo {
-                &__INFO
+                &<#ty>::__INFO
             }
         }
     }
@@ -145,7 +151,7 @@ pub(super) fn types(actor: &Actor) -> TokenStream {
 /// Asks or tells from the host.
 fn host_stub(actor: &Actor, handler: &Handler) -> TokenStream {
     let Handler { name, vis, cfgs, docs, .. } = handler;
-    let rt = rt();
+    let (rt, ty) = (rt(), &actor.ty);
     let (message, method) = (message_name(handler), method_name(handler));
     let (names, types): (Vec<_>, Vec<_>) = fields(actor, handler).into_iter().unzip();
     let result = without_self(&handler.result, &actor.ty);
@@ -153,7 +159,7 @@ fn host_stub(actor: &Actor, handler: &Handler) -> TokenStream {
         #(#cfgs)*
         #(#docs)*
         #vis fn #name(&self #(, #names: #types)*) -> #rt::Call<#result> {
-            self.0.call::<#message, #result>(&#method, #message { #(#names,)* })
+            self.0.call::<#message, #result>(&<#ty>::#method, #message { #(#names,)* })
         }
     }
 }
@@ -162,13 +168,13 @@ fn host_stub(actor: &Actor, handler: &Handler) -> TokenStream {
 fn native_stub(actor: &Actor, handler: &Handler) -> TokenStream {
     let Handler { name, vis, cfgs, docs, .. } = handler;
     let rt = rt();
-    let (message, method) = (message_name(handler), method_name(handler));
+    let (message, id) = (message_name(handler), id_name(handler));
     let (names, types): (Vec<_>, Vec<_>) = fields(actor, handler).into_iter().unzip();
     quote! {
         #(#cfgs)*
         #(#docs)*
         #vis fn #name(&self #(, #names: #types)*) -> #rt::Message {
-            #rt::Message::new::<#message>(self.0, #method.id, #message { #(#names,)* })
+            #rt::Message::new::<#message>(self.0, #id, #message { #(#names,)* })
         }
     }
 }
@@ -177,7 +183,7 @@ fn native_stub(actor: &Actor, handler: &Handler) -> TokenStream {
 fn device_stub(actor: &Actor, handler: &Handler) -> TokenStream {
     let Handler { vis, cfgs, .. } = handler;
     let rt = rt();
-    let (message, method) = (message_name(handler), method_name(handler));
+    let (message, id) = (message_name(handler), id_name(handler));
     let stub = format_ident!("__gpu_{}", handler.name);
     let (names, types): (Vec<_>, Vec<_>) = fields(actor, handler).into_iter().unzip();
     quote! {
@@ -185,7 +191,7 @@ fn device_stub(actor: &Actor, handler: &Handler) -> TokenStream {
         #[doc(hidden)]
         #vis fn #stub(&self, __b: &#rt::Builder, __line: u32 #(, #names: #rt::Val<#types>)*) {
             __b.at_line(__line);
-            let __slot = __b.send(__b.read(self.0), #method.id);
+            let __slot = __b.send(__b.read(self.0), #id);
             #(__b.send_arg::<#types>(&__slot, ::core::mem::offset_of!(#message, #names), #names);)*
         }
     }
