@@ -24,7 +24,7 @@ pub(crate) const DEFAULT_OUTBOX: u32 = 16;
 #[derive(Clone, Debug)]
 pub struct Cx {
     sent: Vec<Message>,
-    outbox: u32,
+    max_sends: u32,
     now: u64,
     worker: u32,
     lane: u32,
@@ -33,7 +33,7 @@ pub struct Cx {
 impl Cx {
     /// A context for a native call: worker 0, lane 0, time 0, the default outbox.
     pub fn native() -> Self {
-        Self { sent: Vec::new(), outbox: DEFAULT_OUTBOX, now: 0, worker: 0, lane: 0 }
+        Self { sent: Vec::new(), max_sends: DEFAULT_OUTBOX, now: 0, worker: 0, lane: 0 }
     }
 
     /// The same with a time, for handlers that look at the clock.
@@ -45,8 +45,8 @@ impl Cx {
 
     /// The same with an outbox of so many messages.
     #[must_use]
-    pub fn outbox(mut self, messages: u32) -> Self {
-        self.outbox = messages;
+    pub fn max_sends(mut self, messages: u32) -> Self {
+        self.max_sends = messages;
         self
     }
 
@@ -56,7 +56,7 @@ impl Cx {
     /// When the outbox is full; on the device this is the fault [`TooManySends`](crate::FaultKind::TooManySends).
     #[track_caller]
     pub fn tell(&mut self, message: Message) {
-        assert!(self.sent.len() < self.outbox as usize, "{TOO_MANY_SENDS} ({})", self.outbox);
+        assert!(self.sent.len() < self.max_sends as usize, "{TOO_MANY_SENDS} ({})", self.max_sends);
         self.sent.push(message);
     }
 
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn sends_are_collected_in_order_until_the_outbox_is_full() {
-        let mut cx = Cx::native().outbox(2).at(5);
+        let mut cx = Cx::native().max_sends(2).at(5);
         cx.tell(Message::new(1, 10, 7u32));
         cx.tell(Message::new(2, 20, ()));
         assert_eq!(cx.sent()[0].payload(), &[7, 0, 0, 0]);

@@ -85,7 +85,10 @@ pub struct Fault {
     pub actor: String,
     /// The handler.
     pub handler: &'static str,
-    /// The handler's source file; empty if the fault did not come from a handler.
+    /// The function with the faulting line: the handler, or a `#[gpu_fn]` that it calls. Empty if the fault did not come from
+    /// a handler.
+    pub function: &'static str,
+    /// The handler's source file (a `#[gpu_fn]` may be in another one); empty if the fault did not come from a handler.
     pub file: &'static str,
     /// Source line of the fault; 0 if it did not come from a handler.
     pub line: u32,
@@ -120,6 +123,7 @@ mod tests {
             actor_type: "bank::Account",
             actor: "\"alice\"".into(),
             handler: "withdraw",
+            function: "bank::Account::withdraw",
             file: "src/bank.rs",
             line: 12,
             message: Some("not enough"),

@@ -3,7 +3,8 @@
 //! ```ignore
 //! ```
 
-// Generated code names `::gpu_actor_rt::__private`; this makes it work inside this crate too.
+// Generated code names `::gpu_actor_rt::__private`; this makes it work in this crate's own tests.
+#[cfg(test)]
 extern crate self as gpu_actor_rt;
 
 mod actor;

@@ -31,7 +31,6 @@ pub(crate) struct Program {
 /// A handler of the program.
 #[derive(Debug)]
 pub(crate) struct Method {
-    pub(crate) actor: &'static ActorInfo,
     pub(crate) info: &'static MethodInfo,
     pub(crate) sites: Vec<FaultSite>,
 }
@@ -61,14 +60,12 @@ impl Program {
             for info in actor.methods {
                 let function = lower(actor, info)?;
                 table.push(Dispatch { method: info.id, type_index: index, symbol: symbol(actor, info) });
-                methods.insert(info.id, Method { actor, info, sites: function.sites().to_vec() });
+                methods.insert(info.id, Method { info, sites: function.sites().to_vec() });
                 module.add(function);
             }
         }
         module.add(dispatch::build(&table).map_err(|error| Error::Module(error.into()))?);
-        for function in kernels_ptx::ring::functions().map_err(|error| Error::Module(error.into()))? {
-            module.add(function);
-        }
+        module.add(kernels_ptx::ring::kernel().map_err(|error| Error::Module(error.into()))?);
         let module = module.verify().map_err(|error| Error::Module(error.into()))?;
         let indices = (1u32..).zip(&types).map(|(index, info)| (info.name, index)).collect();
         let slot_size = registry::slot_size(&types);

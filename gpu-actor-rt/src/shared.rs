@@ -12,7 +12,7 @@ use crate::sync::Words;
 
 /// A range of a mapped allocation, seen as atomic words. Clones share the memory and keep it alive.
 #[derive(Clone, Debug)]
-pub struct Mapped {
+pub(crate) struct Mapped {
     allocation: Arc<dyn Allocation>,
     base: *const AtomicU64,
     words: usize,
@@ -26,7 +26,7 @@ unsafe impl Sync for Mapped {}
 
 impl Mapped {
     /// The words of a whole allocation; `None` if the host cannot reach it or it is not aligned to words.
-    pub fn new(allocation: Arc<dyn Allocation>) -> Option<Self> {
+    pub(crate) fn new(allocation: Arc<dyn Allocation>) -> Option<Self> {
         let base = allocation.host_ptr()?.as_ptr().cast_const().cast::<AtomicU64>();
         if !base.is_aligned() {
             return None;
@@ -40,7 +40,7 @@ impl Mapped {
     /// # Panics
     /// When the part leaves the range: layouts are computed by the runtime, never by a user.
     #[must_use]
-    pub fn part(&self, offset: u64, bytes: u64) -> Self {
+    pub(crate) fn part(&self, offset: u64, bytes: u64) -> Self {
         assert!(offset.is_multiple_of(8) && bytes.is_multiple_of(8), "parts begin and end on words");
         let (first, words) = ((offset / 8) as usize, (bytes / 8) as usize);
         assert!(first.checked_add(words).is_some_and(|end| end <= self.words), "the part leaves its allocation");
@@ -53,7 +53,7 @@ impl Mapped {
     }
 
     /// The device's address of the range.
-    pub fn address(&self) -> u64 {
+    pub(crate) fn address(&self) -> u64 {
         self.allocation.address() + self.start
     }
 

@@ -66,3 +66,6 @@ impl Shape {
         bytes
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -346,6 +346,7 @@ impl Inner {
                 None => actor.to_string(),
             },
             handler: method.map_or("unknown handler", |method| method.info.name),
+            function: site.map_or("", |site| site.function),
             file: site.and(method).map_or("", |method| method.info.file),
             line: site.map_or(0, |site| site.line),
             message: site.and_then(|site| site.message),

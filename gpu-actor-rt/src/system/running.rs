@@ -20,9 +20,6 @@ use crate::ring::Completions;
 use crate::shared::Mapped;
 use crate::sync::Words;
 
-/// The ring kernel's entry.
-const ENTRY: &str = "gpu_actor_ring";
-
 /// A launched ring kernel and everything that it touches.
 #[derive(Debug)]
 pub(crate) struct Running {
@@ -81,7 +78,7 @@ impl Running {
         let directory = Directory::new(program, settings.workers);
         let request = LaunchRequest {
             module,
-            entry: ENTRY,
+            entry: kernels_ptx::ring::ENTRY,
             workers: settings.workers,
             lanes: settings.config.lanes,
             args: &[memory.root],

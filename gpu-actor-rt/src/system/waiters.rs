@@ -49,14 +49,29 @@ impl Waiters {
 mod tests {
     use super::*;
 
+    struct Task(AtomicUsize);
+    impl std::task::Wake for Task {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
     #[test]
     fn waiters_are_woken_once_and_in_order() {
+        let tasks = [0; 3].map(|n| std::sync::Arc::new(Task(AtomicUsize::new(n))));
+        let woken = || tasks.each_ref().map(|task| task.0.load(Ordering::SeqCst));
         let waiters = Waiters::default();
         assert!(!waiters.any());
-        waiters.register(Waker::noop());
-        waiters.register(Waker::noop());
-        assert_eq!(waiters.queue.lock().unwrap().len(), 1, "one task, one entry");
+        for task in &tasks {
+            let waker = Waker::from(std::sync::Arc::clone(task));
+            waiters.register(&waker);
+            waiters.register(&waker);
+        }
+        waiters.wake(2);
+        assert_eq!(woken(), [1, 1, 0], "one task, one entry");
+        assert!(waiters.any());
         waiters.wake(8);
+        assert_eq!(woken(), [1, 1, 1]);
         assert!(!waiters.any());
     }
 }

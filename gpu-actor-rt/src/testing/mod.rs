@@ -1,6 +1,234 @@
-//! Checks for tests: every handler can be lowered; native twin and device twin agree.
+//! Checks for tests: every handler can be lowered, and its native twin and its device twin agree.
+//!
+//! Rule kept here: the native twin is the oracle. State, reply, sends, kind of fault and source line must be the same, bit
+//! for bit; NaN is compared by class, since neither twin defines its bits.
 
-use crate::actor::ActorInfo;
+mod batch;
+mod native;
+mod values;
+
+use std::fmt;
+
+use crate::actor::{Actor, ActorInfo, MethodInfo, Registration};
+use crate::cx::{Cx, Message};
+use crate::device::soft::{Soft, SoftConfig};
+use crate::error::{self, Error};
+use crate::fault::FaultKind;
+use batch::{Batch, Faulted, Input, Output, Sent};
+use native::{Native, Panic};
+use values::Random;
+
+/// What a check looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Calls that were made: cases times handlers.
+    pub cases: u64,
+    /// Calls that returned.
+    pub returned: u64,
+    /// Calls that faulted, the same way on both sides.
+    pub faulted: u64,
+    /// Calls whose loops ran past the budget on the device; they were not run natively, where they might never end.
+    pub over_budget: u64,
+    /// Messages that the calls sent.
+    pub sent: u64,
+}
+
+/// A difference between the twins, or the reason why they could not be compared.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Mismatch {
+    /// The twins differ.
+    #[error(
+        "{handler} differs in {what}: natively {native}, on the device {device}\n  case {case}\n  state   {state:02x?}\n  \
+         message {message:02x?}"
+    )]
+    Differ {
+        /// Type and handler.
+        handler: String,
+        /// In what.
+        what: &'static str,
+        /// The native twin's side.
+        native: String,
+        /// The device's side.
+        device: String,
+        /// Which case.
+        case: usize,
+        /// The state before the call.
+        state: Vec<u8>,
+        /// The message.
+        message: Vec<u8>,
+    },
+    /// The handlers could not be run.
+    #[error("{}", error::chain(.0))]
+    Run(#[from] Error),
+}
+
+/// Runs every handler of `T` on random states and messages, natively and as PTX on the software GPU, and compares state,
+/// reply, sends, and kind and line of faults.
+///
+/// Values are biased towards corner cases: zero, one, the limits of every width, NaN, infinities. The same seed gives the
+/// same cases.
+///
+/// # Errors
+/// The first [`Mismatch`].
+///
+/// ```
+/// use gpu_actor_rt::{prelude::*, testing};
+///
+/// #[gpu_actor]
+/// #[derive(Default)]
+/// struct Adder {
+///     sum: u64,
+/// }
+///
+/// #[gpu_actor]
+/// impl Adder {
+///     #[handler]
+///     fn add(&mut self, n: u64) -> u64 {
+///         self.sum += n;
+///         self.sum
+///     }
+/// }
+///
+/// # fn main() -> Result<(), testing::Mismatch> {
+/// let report = testing::check_handlers::<Adder>(100, 1)?;
+/// assert_eq!(report.cases, 100);
+/// assert!(report.faulted > 0, "some sums overflow");
+/// # Ok(())
+/// # }
+/// ```
+pub fn check_handlers<T: Actor>(cases: u32, seed: u64) -> Result<Report, Mismatch> {
+    check(T::info(), cases, seed)
+}
+
+fn check(info: &'static ActorInfo, cases: u32, seed: u64) -> Result<Report, Mismatch> {
+    let device = Soft::open(&SoftConfig::default()).map_err(Error::from)?;
+    let batch = Batch::load(&device, info)?;
+    let mut random = Random::new(seed);
+    let mut report = Report::default();
+    for (index, method) in info.methods.iter().enumerate() {
+        let inputs: Vec<_> = (0..cases).map(|_| input(info, method, &mut random)).collect();
+        let outputs = batch.run(index, method, &inputs)?;
+        for (case, (input, output)) in inputs.iter().zip(outputs).enumerate() {
+            report.cases += 1;
+            let budget = matches!(&output.end, Err(fault) if kind(fault) == FaultKind::Budget);
+            if budget {
+                report.over_budget += 1;
+                continue;
+            }
+            let cx = Cx::native().max_sends(batch::MAX_SENDS).at(input.now);
+            let native = native::run(method, &input.state, &input.message, cx);
+            match &native.end {
+                Ok((_, sent)) => {
+                    report.returned += 1;
+                    report.sent += sent.len() as u64;
+                }
+                Err(_) => report.faulted += 1,
+            }
+            compare(info, method, native, output).map_err(|difference| Mismatch::Differ {
+                handler: format!("{}::{}", info.name, method.name),
+                what: difference.what,
+                native: difference.native,
+                device: difference.device,
+                case,
+                state: input.state.clone(),
+                message: input.message.clone(),
+            })?;
+        }
+    }
+    Ok(report)
+}
+
+/// A random, valid input.
+fn input(info: &ActorInfo, method: &MethodInfo, random: &mut Random) -> Input {
+    let mut state = vec![0; info.state_size as usize];
+    random.fill(&mut state);
+    (info.state)(&mut state);
+    let mut message = vec![0; method.msg_size as usize];
+    random.fill(&mut message);
+    (method.message)(&mut message);
+    Input { state, message, now: random.next() >> 1 }
+}
+
+struct Difference {
+    what: &'static str,
+    native: String,
+    device: String,
+}
+
+fn differ<T>(what: &'static str, native: impl fmt::Debug, device: impl fmt::Debug) -> Result<T, Difference> {
+    Err(Difference { what, native: format!("{native:02x?}"), device: format!("{device:02x?}") })
+}
+
+fn same<T: fmt::Debug + PartialEq>(what: &'static str, native: T, device: T) -> Result<(), Difference> {
+    if native == device { Ok(()) } else { differ(what, native, device) }
+}
+
+fn compare(
+    info: &ActorInfo,
+    method: &MethodInfo,
+    mut native: Native,
+    mut device: Output,
+) -> Result<(), Difference> {
+    match (native.end, device.end) {
+        (Ok((mut reply, sent)), Ok((mut device_reply, device_sent))) => {
+            (method.reply)(&mut reply);
+            (method.reply)(&mut device_reply);
+            same("the reply", reply, device_reply)?;
+            compare_sends(&sent, &device_sent)?;
+        }
+        (Err(panic), Err(fault)) => compare_faults(&panic, &fault)?,
+        (Ok((reply, _)), Err(fault)) => return differ("the outcome", reply, fault),
+        (Err(panic), Ok((reply, _))) => return differ("the outcome", panic, reply),
+    }
+    (info.state)(&mut native.state);
+    (info.state)(&mut device.state);
+    same("the state", native.state, device.state)
+}
+
+fn compare_sends(native: &[Message], device: &[Sent]) -> Result<(), Difference> {
+    same("the number of sends", native.len(), device.len())?;
+    for (native, device) in native.iter().zip(device) {
+        same("the receiver of a send", native.target(), device.target)?;
+        same("the handler of a send", native.method(), device.method)?;
+        let mut payload = native.payload().to_vec();
+        let mut device_payload = device.payload[..payload.len()].to_vec();
+        if let Some(method) = linked_method(native.method()) {
+            (method.message)(&mut payload);
+            (method.message)(&mut device_payload);
+        }
+        same("the arguments of a send", payload, device_payload)?;
+    }
+    Ok(())
+}
+
+/// The handler of a method id, among all types of the program.
+fn linked_method(id: u32) -> Option<&'static MethodInfo> {
+    inventory::iter::<Registration>()
+        .flat_map(|registration| (registration.0)().methods)
+        .find(|method| method.id == id)
+}
+
+fn compare_faults(native: &Panic, device: &Faulted) -> Result<(), Difference> {
+    // A failed assertion with a message of its own panics just like `panic!`.
+    let class = |kind| if kind == FaultKind::Assert { FaultKind::Panic } else { kind };
+    if class(native.kind()) != class(kind(device)) {
+        return differ("the kind of fault", native, device);
+    }
+    let Some(site) = &device.site else { return differ("the site of the fault", native, device) };
+    if !native.in_library() && native.line != site.line {
+        return differ("the line of the fault", native, device);
+    }
+    match site.message {
+        Some(message) if message != native.text => differ("the message of the fault", native, device),
+        _ => Ok(()),
+    }
+}
+
+fn kind(fault: &Faulted) -> FaultKind {
+    FaultKind::from_code(fault.code)
+}
 
 /// Lowers and verifies every handler of a type; the test that `#[gpu_actor]` writes calls it.
 ///
@@ -9,6 +237,6 @@ use crate::actor::ActorInfo;
 #[doc(hidden)]
 pub fn check_lowering(info: &'static ActorInfo) {
     if let Err(error) = crate::program::Program::of(vec![info]) {
-        panic!("{}: {}", info.name, crate::error::chain(&error));
+        panic!("{}: {}", info.name, error::chain(&error));
     }
 }
