@@ -85,7 +85,8 @@ pub(crate) struct Lane {
     pub(crate) ntid: [u32; 3],
     pub(crate) ctaid: [u32; 3],
     pub(crate) nctaid: [u32; 3],
-    pub(crate) lane_id: u32,
+    /// Its number in its warp.
+    pub(crate) number: u32,
     pub(crate) warp_id: u32,
     pub(crate) warps: u32,
     pub(crate) sm_id: u32,
@@ -180,6 +181,12 @@ impl Block<'_> {
     pub(crate) fn warp(&self, warp: u32) -> &[Lane] {
         let start = (warp * WARP_SIZE) as usize;
         &self.lanes[start..(start + WARP_SIZE as usize).min(self.lanes.len())]
+    }
+
+    /// Wakes the launch's other blocks. A lane that calls this is awake, so its own block has to be woken only on
+    /// behalf of its other lanes.
+    pub(crate) fn wake_others(&self) {
+        self.launch.wake_blocks((self.lanes.len() == 1).then_some(self.index));
     }
 
     /// Nothing in the block can run before `ns` have passed.
@@ -282,7 +289,7 @@ impl<'a> Worker<'a> {
             ntid,
             ctaid: unflatten(index, grid),
             nctaid: grid,
-            lane_id: at % WARP_SIZE,
+            number: at % WARP_SIZE,
             warp_id: at / WARP_SIZE,
             warps: lanes.div_ceil(WARP_SIZE),
             sm_id: self.index as u32 % self.launch.device.properties.multiprocessors,
@@ -362,23 +369,25 @@ impl<'a> Worker<'a> {
         }
     }
 
+    fn stack(&mut self) -> Result<DefaultStack, Error> {
+        match self.stacks.pop() {
+            Some(stack) => Ok(stack),
+            None => DefaultStack::new(self.launch.entry().stack)
+                .map_err(|e| Error::System { what: "a lane's stack", reason: e.to_string() }),
+        }
+    }
+
     /// Gives a lane its turn. False where the system has no stack for it.
     fn resume(&mut self, lane: &Lane, slot: &mut Option<LaneCoroutine>) -> bool {
-        let mut coroutine = match slot.take() {
-            Some(coroutine) => coroutine,
-            None => {
-                let stack = match self.stacks.pop() {
-                    Some(stack) => stack,
-                    None => match DefaultStack::new(self.launch.entry().stack) {
-                        Ok(stack) => stack,
-                        Err(e) => {
-                            let error = Error::System { what: "a lane's stack", reason: e.to_string() };
-                            self.launch.fail(error);
-                            return false;
-                        }
-                    },
-                };
-                start(self.launch, lane, stack)
+        let mut coroutine = if let Some(coroutine) = slot.take() {
+            coroutine
+        } else {
+            match self.stack() {
+                Ok(stack) => start(self.launch, lane, stack),
+                Err(error) => {
+                    self.launch.fail(error);
+                    return false;
+                }
             }
         };
         lane.state.set(State::Ready);

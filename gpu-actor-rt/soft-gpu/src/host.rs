@@ -94,15 +94,14 @@ unsafe extern "C" fn sleep(at: *const Lane, ns: u32) {
 
 unsafe extern "C" fn pmevent(at: *const Lane, event: u32) {
     // SAFETY: compiled code passes its own context.
-    let launch = unsafe { lane(at) }.block().launch;
+    let block = unsafe { lane(at) }.block();
     match event {
-        0 => launch.wake_all_blocks(),
-        1 => launch.host_event(),
+        0 => block.wake_others(),
+        1 => block.launch.host_event(),
         _ => {}
     }
 }
 
-/// `mode`: bit 0 is the predicate, the rest the reduction.
 unsafe extern "C" fn barrier(at: *const Lane, id: u32, count: u32, predicate: u32, reduce: u32) -> u64 {
     // SAFETY: compiled code passes its own context.
     let lane = unsafe { lane(at) };

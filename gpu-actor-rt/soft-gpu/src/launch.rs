@@ -206,9 +206,12 @@ impl Shared {
         self.tokens.get(block as usize)
     }
 
-    pub(crate) fn wake_all_blocks(&self) {
-        for token in &self.tokens {
-            token.notify();
+    /// Wakes every block that has parked or is about to, except one.
+    pub(crate) fn wake_blocks(&self, except: Option<u32>) {
+        for (block, token) in self.tokens.iter().enumerate() {
+            if except != Some(block as u32) {
+                token.notify();
+            }
         }
     }
 
@@ -222,7 +225,7 @@ impl Shared {
         for word in &self.polls {
             word.0.fetch_or(poll::KILL, Ordering::Release);
         }
-        self.wake_all_blocks();
+        self.wake_blocks(None);
     }
 
     pub(crate) fn fail(&self, error: Error) {
@@ -261,6 +264,18 @@ impl Shared {
             None if progress.stopped_early => Status::Aborted,
             None => Status::Finished,
         }
+    }
+}
+
+/// A worker that runs. A launch ends only when all of them have, so even one that panics says so.
+struct Running<'a> {
+    shared: &'a Shared,
+    completed: bool,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.shared.worker_ended(!self.completed);
     }
 }
 
@@ -308,8 +323,8 @@ impl Launch {
         for worker in 0..workers {
             let mine = Arc::clone(&shared);
             let spawned = std::thread::Builder::new().name(format!("soft-gpu-{worker}")).spawn(move || {
-                let completed = Worker::new(&mine, worker).run();
-                mine.worker_ended(!completed);
+                let mut running = Running { shared: &mine, completed: false };
+                running.completed = Worker::new(&mine, worker).run();
             });
             match spawned {
                 Ok(thread) => launch.threads().push(thread),
@@ -363,6 +378,12 @@ impl Launch {
         if let Some(token) = self.shared.token(block) {
             token.notify();
         }
+    }
+
+    /// Raises the event that [`wait_event`](Self::wait_event) waits for, from the host: another thread has news for
+    /// the one that waits.
+    pub fn signal_host(&self) {
+        self.shared.host_event();
     }
 
     /// Waits until the kernel executes `pmevent 1`, the launch is over, or the time is. Returns whether there was an

@@ -11,6 +11,7 @@
 
 use std::alloc::Layout;
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,7 +37,7 @@ pub struct MemoryInfo {
 struct Block {
     raw: NonNull<u8>,
     layout: Layout,
-    address: u64,
+    address: NonZero<usize>,
     len: usize,
 }
 
@@ -50,7 +51,7 @@ impl Block {
         let layout = Layout::from_size_align(len.checked_add(ALIGNMENT)?, 16).ok()?;
         // SAFETY: the layout has at least `ALIGNMENT` bytes.
         let raw = NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) })?;
-        let address = (raw.as_ptr().expose_provenance()).next_multiple_of(ALIGNMENT) as u64;
+        let address = NonZero::new(raw.as_ptr().expose_provenance().next_multiple_of(ALIGNMENT))?;
         Some(Block { raw, layout, address, len })
     }
 }
@@ -105,7 +106,7 @@ impl Memory {
         let block = Block::new(len).ok_or(out_of_memory)?;
         let address = block.address;
         table.used += len as u64;
-        table.live.insert(address, block);
+        table.live.insert(address.get() as u64, block);
         drop(table);
         Ok(Allocation { memory: Arc::clone(self), address, len })
     }
@@ -231,13 +232,13 @@ unsafe fn load_bytes(dst: &mut [u8], at: *mut u8) {
 /// An owned range in a device's table.
 pub(crate) struct Allocation {
     memory: Arc<Memory>,
-    address: u64,
+    address: NonZero<usize>,
     len: usize,
 }
 
 impl Allocation {
     pub(crate) fn address(&self) -> u64 {
-        self.address
+        self.address.get() as u64
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -247,7 +248,7 @@ impl Allocation {
 
 impl Drop for Allocation {
     fn drop(&mut self) {
-        self.memory.release(self.address);
+        self.memory.release(self.address());
     }
 }
 
@@ -316,9 +317,7 @@ impl MappedMemory {
 
     /// The same memory as the host sees it, valid while `self` lives and, after that, while a launch runs.
     pub fn host_ptr(&self) -> NonNull<u8> {
-        let address = std::num::NonZero::new(self.0.address() as usize)
-            .expect("an allocation is never at address zero: the allocator returned a non-null pointer");
-        NonNull::with_exposed_provenance(address)
+        NonNull::with_exposed_provenance(self.0.address)
     }
 
     /// Length in bytes, never zero.

@@ -148,7 +148,7 @@ fn shuffle(parts: &Parts, me: u32, op: &WarpOp) -> u64 {
 /// A lane executes a `.sync` instruction.
 pub(crate) fn warp_op(lane: &Lane, op: WarpOp) -> u64 {
     let block = lane.block();
-    if op.mask >> lane.lane_id & 1 == 0 {
+    if op.mask >> lane.number & 1 == 0 {
         let reason = format!("the lane is not in the member mask {:#x} that it gives", op.mask);
         block.launch.fail(Error::Synchronization { block: block.index, lane: lane.index, reason });
         lane.end();

@@ -156,7 +156,7 @@ impl<'a> Lower<'_, '_, 'a> {
 
     /// The mask with only this lane's bit.
     pub(super) fn own_lane_bit(&mut self) -> Value {
-        let lane = self.context_field(types::I32, offset_of!(Lane, lane_id));
+        let lane = self.context_field(types::I32, offset_of!(Lane, number));
         let one = self.int(types::I32, 1);
         self.b.ins().ishl(one, lane)
     }

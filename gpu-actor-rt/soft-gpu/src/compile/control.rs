@@ -107,7 +107,8 @@ impl<'a> Lower<'_, '_, 'a> {
         self.b.ins().br_table(index, table);
         self.b.switch_to_block(outside);
         self.host(&host::TRAP, &[self.context]);
-        self.return_()
+        self.return_();
+        Ok(())
     }
 
     fn block_call(&mut self, block: Block) -> BlockCall {
@@ -115,7 +116,7 @@ impl<'a> Lower<'_, '_, 'a> {
     }
 
     /// Leaves the function with the values of its return parameters.
-    pub(super) fn return_(&mut self) -> Lowered {
+    pub(super) fn return_(&mut self) {
         let mut values = Vec::with_capacity(self.returns.len());
         for param in self.returns.clone() {
             if let Param::Scalar { var, .. } = param {
@@ -124,14 +125,14 @@ impl<'a> Lower<'_, '_, 'a> {
         }
         self.b.ins().return_(&values);
         self.dead_code();
-        Ok(())
     }
 
     pub(super) fn ret(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
         mods.take(".uni");
         self.done(&mods)?;
         let [] = self.operands(i)?;
-        self.return_()
+        self.return_();
+        Ok(())
     }
 
     pub(super) fn exit(&mut self, i: &Instruction<'a>, mods: Modifiers<'_, 'a>) -> Lowered {
@@ -140,13 +141,15 @@ impl<'a> Lower<'_, '_, 'a> {
         if !self.in_entry {
             self.host(&host::EXIT, &[self.context]);
         }
-        self.return_()
+        self.return_();
+        Ok(())
     }
 
     pub(super) fn trap(&mut self, i: &Instruction<'a>, mods: Modifiers<'_, 'a>) -> Lowered {
         self.done(&mods)?;
         let [] = self.operands(i)?;
         self.host(&host::TRAP, &[self.context]);
-        self.return_()
+        self.return_();
+        Ok(())
     }
 }

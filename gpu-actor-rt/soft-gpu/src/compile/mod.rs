@@ -12,7 +12,9 @@
 //! - A branch to a label that stands before it polls the lane's poll word.
 
 mod atom;
+mod bits;
 mod call;
+mod compare;
 mod control;
 mod convert;
 mod float;
@@ -20,6 +22,7 @@ mod func;
 mod int;
 mod memory;
 mod module;
+mod operand;
 mod sync;
 
 pub(crate) use module::{Code, EntryCode, Global, compile};

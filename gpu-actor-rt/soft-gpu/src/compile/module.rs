@@ -100,7 +100,7 @@ pub(super) fn clif(ty: Ty) -> Type {
     }
 }
 
-fn internal(name: Name<'_>, message: impl ToString) -> LoadError {
+fn internal(name: Name<'_>, message: &dyn std::fmt::Display) -> LoadError {
     LoadError::new(LoadErrorKind::Internal, name.line, name.text, message.to_string())
 }
 
@@ -126,7 +126,7 @@ fn isa() -> Result<OwnedTargetIsa, String> {
 /// Compiles a whole text.
 pub(crate) fn compile(device: &Arc<DeviceInner>, program: &Program<'_>) -> Result<Compiled, LoadError> {
     let nobody = Name { text: "", line: 1 };
-    let isa = isa().map_err(|e| internal(nobody, e))?;
+    let isa = isa().map_err(|e| internal(nobody, &e))?;
     let frontend = isa.frontend_config();
     let module = JITModule::new(JITBuilder::with_isa(isa, cranelift_module::default_libcall_names()));
     let mut env = Env {
@@ -178,7 +178,7 @@ impl<'p, 'a> Env<'p, 'a> {
             Lower::function(self, builder, function, body, frontend)?;
             self.module
                 .define_function(id, &mut context)
-                .map_err(|e| internal(function.name, describe(&e)))?;
+                .map_err(|e| internal(function.name, &describe(&e)))?;
             code_bytes += context.compiled_code().map_or(0, |c| c.code_buffer().len());
             self.module.clear_context(&mut context);
         }
@@ -193,7 +193,7 @@ impl<'p, 'a> Env<'p, 'a> {
             }
         }
         let nobody = Name { text: "", line: 1 };
-        self.module.finalize_definitions().map_err(|e| internal(nobody, e))?;
+        self.module.finalize_definitions().map_err(|e| internal(nobody, &e))?;
         self.fill_function_addresses()?;
         let mut entries = Vec::new();
         for function in program.functions.iter().filter(|f| f.entry && f.body.is_some()) {
@@ -252,7 +252,7 @@ impl<'p, 'a> Env<'p, 'a> {
         let id = self
             .module
             .declare_function(function.name.text, Linkage::Local, &signature)
-            .map_err(|e| internal(function.name, e))?;
+            .map_err(|e| internal(function.name, &e))?;
         let callee = Callee { id, signature: &function.signature, entry: function.entry };
         self.callees.insert(function.name.text, callee);
         Ok(())
@@ -373,14 +373,14 @@ impl<'p, 'a> Env<'p, 'a> {
             let Some(callee) = self.callees.get(name) else { continue };
             let address = self.module.get_finalized_function(callee.id) as u64;
             let nobody = Name { text: name, line: 1 };
-            self.device.memory.write(*at, &address.to_ne_bytes()).map_err(|e| internal(nobody, e))?;
+            self.device.memory.write(*at, &address.to_ne_bytes()).map_err(|e| internal(nobody, &e))?;
         }
         Ok(())
     }
 
     fn entry(&self, function: &Function<'a>) -> Result<Entry, LoadError> {
         let Some(callee) = self.callees.get(function.name.text) else {
-            return Err(internal(function.name, "entry without code"));
+            return Err(internal(function.name, &"entry without code"));
         };
         let code = self.module.get_finalized_function(callee.id);
         // SAFETY: the code was compiled with the signature of an entry, one pointer and no result, in the host's

@@ -1,6 +1,7 @@
 //! What the tests of this crate share.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 use soft_gpu::{Arg, Device, DeviceConfig, Launch, LaunchConfig, LoadError, Module};
 
