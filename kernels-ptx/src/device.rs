@@ -9,7 +9,7 @@
 //! | `_weak` | none: only for memory that nobody else touches at the time | |
 //! | `_relaxed_*` | atomic, orders nothing else | `gpu`: this device, `sys`: all devices and the host |
 //! | `_acquire_*`, `_release_*` | what was written before the release is seen after the acquire | likewise |
-//! | [`cas_gpu`], [`add_gpu`] | acquire and release | this device |
+//! | [`cas_gpu()`], [`add_gpu()`] | acquire and release | this device |
 
 pub mod native;
 

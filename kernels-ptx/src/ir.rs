@@ -1,7 +1,7 @@
 //! The typed intermediate representation between the [builder](crate::builder) and the [PTX writer](crate::ptx).
 //!
 //! A function is a list of registers, a list of stack slots and a body of structured statements. Operations without
-//! effect ([`Op`]) are assigned to registers by [`Stmt::Let`]; whatever reads or writes memory, can fault or steers
+//! effect (`Op`) are assigned to registers by `Let`; whatever reads or writes memory, can fault or steers
 //! control is a statement of its own. Statements run in the order in which they stand.
 //!
 //! # Invariants
