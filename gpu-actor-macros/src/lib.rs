@@ -1,4 +1,33 @@
 //! Attribute macros of gpu-actor: actors, handlers, device functions and payload types.
+//!
+//! Programs use them through `gpu_actor_rt::prelude`. Each macro leaves the user's code as it is, which makes it the
+//! *native twin* (unit tests call it), and writes a *device twin* beside it: a function that builds the same computation
+//! with a builder, from which the device's code comes. rustc infers the types of both.
+//!
+//! # The handler language
+//!
+//! Handlers and device functions are ordinary Rust, of which there is on the device:
+//!
+//! - `let`, annotated or not, with or without a value; `const` and `use` items;
+//! - integers of 8 to 64 bits, `usize` and `isize` in locals, `f32`, `f64`, `bool`, arrays of fixed length, structs with
+//!   `#[derive(GpuData)]`; their literals and constants;
+//! - all operators of these types, compound assignment, short-circuit `&&` and `||`, `as`;
+//! - fields, indices, `array.len()`, array literals;
+//! - blocks, `if` and `else` and `loop` as statements and as values, `while`, `for` over ranges with two bounds, `break`,
+//!   `continue`, `return`;
+//! - calls of functions marked `#[gpu_fn]`, and the methods of numbers that a device computes exactly as the standard library
+//!   does, such as `wrapping_add`, `min`, `rotate_left`, `sqrt`;
+//! - `assert!` and `panic!` with plain text;
+//! - in handlers `cx.tell(actor.method(arguments))`, `cx.now()`, `cx.worker()`, `cx.lane()`.
+//!
+//! Evaluation order, overflow and every other fault are Rust's; a fault has the line that rustc's panic message would
+//! have. Everything else is a compile error at the token that says what to write instead.
+//!
+//! # How it is built
+//!
+//! Parse to a small model, check, then only generate: `body` reads function bodies into `body::model` and reports what the
+//! language lacks, `emit` writes the builder's calls; `actor`, `gpu_fn` and `data` do the same for what stands around the
+//! bodies. All errors of an item are reported at once.
 
 #![forbid(unsafe_code)]
 
@@ -14,24 +43,182 @@ mod types;
 use proc_macro::TokenStream;
 
 /// Makes an actor: on a struct its state, on an impl block its handlers.
+///
+/// # On a struct
+///
+/// The struct becomes the state that lives in device memory: `#[repr(C)]`, `Clone` and `Copy` are added where they are missing
+/// (put `#[gpu_actor]` above `#[derive(..)]`, so that it sees them). Its fields are numbers, `bool`, arrays, ids of actors
+/// and structs with `#[derive(GpuData)]`. The state of a new actor is the type's [`Default`].
+///
+/// Options:
+///
+/// - `name = "..."`: the name that identifies the type across processes and builds. It is the struct's path unless given;
+///   give one before you move or rename a type whose actors live on.
+///
+/// # On an impl block
+///
+/// Functions marked [`#[handler]`](macro@handler) become the actor's messages, one impl block per type. For each of them an
+/// `ActorRef` gets a method of the same name, visibility and parameters, which asks or tells from the host; and an
+/// `ActorId` gets one for `cx.tell(..)` in handlers. Other items of the block stay as they are, for native code and as
+/// constants (`Self::LIMIT`).
+///
+/// The block also yields a `#[test]` that lowers and verifies every handler.
+///
+/// ```
+/// use gpu_actor_rt::prelude::*;
+///
+/// #[gpu_actor(name = "bank::account")]
+/// #[derive(Default, Debug, PartialEq)]
+/// pub struct Account {
+///     balance: u64,
+/// }
+///
+/// #[gpu_actor]
+/// impl Account {
+///     const LIMIT: u64 = 1_000_000;
+///
+///     /// Adds `amount` and returns the new balance.
+///     #[handler]
+///     pub fn deposit(&mut self, amount: u64) -> u64 {
+///         assert!(amount <= Self::LIMIT, "too much at once");
+///         self.balance += amount;
+///         self.balance
+///     }
+///
+///     /// Moves `amount` to another account, if there is enough.
+///     #[handler]
+///     pub fn transfer(&mut self, cx: &mut Cx, to: ActorId<Account>, amount: u64) -> bool {
+///         if self.balance < amount {
+///             return false;
+///         }
+///         self.balance -= amount;
+///         cx.tell(to.deposit(amount));
+///         true
+///     }
+/// }
+///
+/// // The native twin is the function itself.
+/// let mut account = Account::default();
+/// assert_eq!(account.deposit(5), 5);
+///
+/// // From the host, `system.actor::<Account>("alice")` has the same methods.
+/// fn from_the_host(alice: &ActorRef<Account>, bob: ActorId<Account>) {
+///     let _call = alice.transfer(bob, 3);
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn gpu_actor(options: TokenStream, item: TokenStream) -> TokenStream {
     actor::expand(&options.into(), &item.into()).into()
 }
 
-/// Marks a function of a `#[gpu_actor]` impl block as a handler.
+/// Marks a function of a [`#[gpu_actor]`](macro@gpu_actor) impl block as a handler.
+///
+/// A handler takes `&mut self` or `&self`, then the context `&mut Cx` if it wants to send or to know the time, then what
+/// travels in the message: up to 224 bytes of plain data. What it returns is the reply, up to 224 bytes. It runs alone on its
+/// actor and to its end; its sends and its reply leave when it returns, and never if it faults.
+///
+/// ```
+/// use gpu_actor_rt::prelude::*;
+///
+/// #[gpu_actor]
+/// #[derive(Default)]
+/// struct Mean {
+///     sum: f64,
+///     count: u32,
+/// }
+///
+/// #[gpu_actor]
+/// impl Mean {
+///     #[handler]
+///     fn add(&mut self, value: f64) {
+///         self.sum += value;
+///         self.count += 1;
+///     }
+///
+///     #[handler]
+///     fn get(&self) -> f64 {
+///         if self.count == 0 { 0.0 } else { self.sum / self.count as f64 }
+///     }
+/// }
+///
+/// let mut mean = Mean::default();
+/// mean.add(1.0);
+/// mean.add(4.0);
+/// assert_eq!(mean.get(), 2.5);
+/// ```
 #[proc_macro_attribute]
 pub fn handler(_: TokenStream, item: TokenStream) -> TokenStream {
     actor::stray_handler(&item.into()).into()
 }
 
-/// Gives a function a device twin.
+/// Gives a function a device twin, so that handlers and other device functions can call it.
+///
+/// Parameters and result are plain data, by value. The device inlines the call; a function within itself is an error when the
+/// handler is lowered. Beside the function `f` the attribute makes a type `f` that holds the twin: one `use` imports both.
+///
+/// Calling a function without this attribute is rustc's error that "function `f` is not a crate or module".
+///
+/// ```
+/// use gpu_actor_rt::prelude::*;
+///
+/// /// The greatest common divisor.
+/// #[gpu_fn]
+/// fn gcd(mut a: u64, mut b: u64) -> u64 {
+///     while b != 0 {
+///         let rest = a % b;
+///         a = b;
+///         b = rest;
+///     }
+///     a
+/// }
+///
+/// #[gpu_actor]
+/// #[derive(Default)]
+/// struct Ratio {
+///     above: u64,
+///     below: u64,
+/// }
+///
+/// #[gpu_actor]
+/// impl Ratio {
+///     #[handler]
+///     fn reduce(&mut self) -> u64 {
+///         let by = gcd(self.above, self.below);
+///         self.above /= by;
+///         self.below /= by;
+///         by
+///     }
+/// }
+///
+/// assert_eq!(gcd(12, 18), 6);
+/// ```
 #[proc_macro_attribute]
 pub fn gpu_fn(options: TokenStream, item: TokenStream) -> TokenStream {
     gpu_fn::expand(&options.into(), &item.into()).into()
 }
 
-/// Makes a struct that host and device share.
+/// Makes a struct plain data that host and device share: for messages, replies, state and locals of handlers.
+///
+/// The struct is `Copy`, has `#[repr(C)]` and named fields of numbers, `bool`, arrays and other such structs. Values are
+/// written and read field by field: padding is zero, and any bytes are a valid value (of a `bool` the lowest bit counts).
+///
+/// ```
+/// use gpu_actor_rt::prelude::*;
+///
+/// #[derive(GpuData, Clone, Copy, Debug, PartialEq)]
+/// #[repr(C)]
+/// struct Sample {
+///     at: u64,
+///     value: f32,
+///     valid: bool,
+/// }
+///
+/// let sample = Sample { at: 1, value: 2.0, valid: true };
+/// let mut bytes = [0xff; size_of::<Sample>()];
+/// sample.encode(&mut bytes);
+/// assert_eq!(bytes[13..], [0, 0, 0]);
+/// assert_eq!(Sample::decode(&bytes), sample);
+/// ```
 #[proc_macro_derive(GpuData)]
 pub fn gpu_data(item: TokenStream) -> TokenStream {
     data::derive(&item.into()).into()

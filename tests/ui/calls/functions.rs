@@ -1,13 +1,5 @@
 use gpu_actor_rt::prelude::*;
 
-fn plain(x: u32) -> u32 {
-    x
-}
-
-const fn constant(x: u32) -> u32 {
-    x
-}
-
 #[gpu_fn]
 fn calls(x: u32, f: fn(u32) -> u32) -> u32 {
     u64::from(x);
@@ -18,11 +10,6 @@ fn calls(x: u32, f: fn(u32) -> u32) -> u32 {
     Vec::<u32>::new();
     (|| x)();
     x
-}
-
-#[gpu_fn]
-fn calls_unmarked(x: u32) -> u32 {
-    plain(x) + constant(x)
 }
 
 fn main() {}
