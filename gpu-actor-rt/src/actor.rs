@@ -89,7 +89,10 @@ pub struct MethodInfo {
 
 impl fmt::Debug for ActorInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ActorInfo").field("name", &self.name).field("methods", &self.methods).finish_non_exhaustive()
+        f.debug_struct("ActorInfo")
+            .field("name", &self.name)
+            .field("methods", &self.methods)
+            .finish_non_exhaustive()
     }
 }
 

@@ -22,6 +22,7 @@ const SHARDS: usize = 8;
 
 /// How an ask ended.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "replies are the rule, and lie in the table's entries")]
 pub(crate) enum Outcome {
     /// The handler replied.
     Reply { hlc: u64, payload: [u64; PAYLOAD_WORDS] },
@@ -60,6 +61,7 @@ impl Ticket {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "as above")]
 enum Phase {
     Free,
     Waiting(Option<Waker>),

@@ -213,12 +213,12 @@ impl<R: GpuData> AskStamped<R> {
         Ok((id, ticket))
     }
 
-    fn finish(&mut self, outcome: Outcome) -> Result<Stamped<R>> {
+    fn finish(&mut self, outcome: &Outcome) -> Result<Stamped<R>> {
         self.state = State::Done;
         let (target, method) = (&self.message.target, self.message.method);
-        Err(match outcome {
-            Outcome::Reply { hlc, payload } => {
-                let bytes = &bytemuck::cast_slice(&payload)[..size_of::<R>()];
+        Err(match *outcome {
+            Outcome::Reply { hlc, ref payload } => {
+                let bytes = &bytemuck::cast_slice(payload)[..size_of::<R>()];
                 return Ok(Stamped { value: R::decode(bytes), stamp: hlc });
             }
             Outcome::Fault { actor, code_site, method } => {
@@ -250,7 +250,7 @@ impl<R: GpuData> Future for AskStamped<R> {
         };
         // The waker goes in before the message goes out, so that no reply can come in between.
         if let Poll::Ready(outcome) = self.message.target.system.asks.poll(ticket, cx.waker()) {
-            return Poll::Ready(self.finish(outcome));
+            return Poll::Ready(self.finish(&outcome));
         }
         if let State::Unsent(id, ticket) = self.state
             && let Poll::Ready(posted) = self.message.post_or_wait(id, ticket.corr(), cx.waker())

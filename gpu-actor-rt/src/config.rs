@@ -54,7 +54,7 @@ impl Default for Config {
             ask_timeout: Duration::from_secs(5),
             start_timeout: Duration::from_secs(30),
             shutdown_deadline: Duration::from_secs(10),
-            drift_bound: Duration::from_secs(60),
+            drift_bound: Duration::from_mins(1),
             max_pending_asks: 1 << 20,
             fault_history: 1024,
             device: None,

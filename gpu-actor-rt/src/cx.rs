@@ -125,7 +125,7 @@ impl fmt::Debug for Message {
             .field("target", &crate::id::RawId(self.target))
             .field("method", &format_args!("{:#010x}", self.method))
             .field("payload", &self.payload())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -140,7 +140,8 @@ mod tests {
         cx.tell(Message::new(2, 20, ()));
         assert_eq!(cx.sent()[0].payload(), &[7, 0, 0, 0]);
         assert_eq!((cx.sent()[1].target(), cx.sent()[1].method(), cx.now()), (2, 20, 5));
-        let full = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cx.tell(Message::new(3, 30, ()))));
+        let full =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cx.tell(Message::new(3, 30, ()))));
         assert!(full.unwrap_err().downcast_ref::<String>().unwrap().starts_with(TOO_MANY_SENDS));
     }
 }

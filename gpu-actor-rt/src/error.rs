@@ -66,7 +66,9 @@ pub enum Error {
         source: DriftError,
     },
     /// Two registered types have one name.
-    #[error("two actor types are named {name:?} ({first} and {second}); name one with #[gpu_actor(name = \"...\")]")]
+    #[error(
+        "two actor types are named {name:?} ({first} and {second}); name one with #[gpu_actor(name = \"...\")]"
+    )]
     DuplicateType {
         /// The name.
         name: &'static str,
@@ -130,7 +132,9 @@ pub enum Error {
         source: LowerError,
     },
     /// The runtime made a module that breaks its own rules: a bug in gpu-actor.
-    #[error("the module of this system did not pass the verifier; this is a bug in gpu-actor, please report it")]
+    #[error(
+        "the module of this system did not pass the verifier; this is a bug in gpu-actor, please report it"
+    )]
     Module(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The device or its driver failed.
     #[error("the device failed")]

@@ -1,11 +1,39 @@
 //! GPU-native actors for Rust: the runtime that a program links.
 //!
-//! ```ignore
+//! Annotate a struct and its handlers; the actors then live in device memory and are run by a *ring kernel*, one
+//! persistent kernel that polls message rings and calls the handlers on the device.
+//!
 //! ```
-
-// Generated code names `::gpu_actor_rt::__private`; this makes it work in this crate's own tests.
-#[cfg(test)]
-extern crate self as gpu_actor_rt;
+//! use gpu_actor_rt::prelude::*;
+//!
+//! #[gpu_actor]
+//! #[derive(Default)]
+//! pub struct Account { balance: u64 }
+//!
+//! #[gpu_actor]
+//! impl Account {
+//!     #[handler]
+//!     fn deposit(&mut self, amount: u64) -> u64 { self.balance += amount; self.balance }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> gpu_actor_rt::Result<()> {
+//!     let system = ActorSystem::start(Config::default()).await?;
+//!     let alice = system.actor::<Account>("alice");        // it exists from its first message on
+//!     alice.deposit(5).tell()?;                            // tell: send, do not wait
+//!     assert_eq!(alice.deposit(100).await?, 105);          // ask: await the reply
+//!     system.shutdown().await
+//! }
+//! ```
+//!
+//! - [`ActorSystem`] starts a device's ring kernel and stops it; [`Config`] has its options.
+//! - [`ActorRef`] addresses an actor by type and [`Key`]; its methods are the type's handlers and return a [`Call`].
+//! - [`ActorId`] names an actor in messages and states; handlers send through it with [`Cx::tell`].
+//! - [`Error`] says what happened, to whom, and what to do; a [`Fault`] is a handler's failure, with its source line.
+//! - [`testing`] proves that a handler does the same natively and on the device; [`device`] is the seam to devices.
+//!
+//! Where there is no GPU, the same PTX runs on the software GPU of the crate `soft-gpu`. No executor is required:
+//! the futures here need no runtime, and their timeouts need no timer.
 
 mod actor;
 mod asks;
@@ -36,11 +64,11 @@ pub use config::Config;
 pub use cx::{Cx, Message};
 pub use error::{Error, Result};
 pub use fault::{Fault, FaultKind};
+pub use gpu_actor_macros::{GpuData, gpu_actor, gpu_fn, handler};
 pub use id::ActorId;
+pub use kernels_ptx::lang::GpuData;
 pub use key::Key;
 pub use refs::ActorRef;
-pub use gpu_actor_macros::{GpuData, gpu_actor, gpu_fn, handler};
-pub use kernels_ptx::lang::GpuData;
 pub use stats::Stats;
 pub use system::ActorSystem;
 
@@ -58,9 +86,7 @@ pub mod __private {
     pub use inventory;
     pub use kernels_ptx::__private::*;
 
-    pub use crate::actor::{
-        Actor, ActorInfo, ActorState, MethodInfo, Registration, method_id, normalise,
-    };
+    pub use crate::actor::{Actor, ActorInfo, ActorState, MethodInfo, Registration, method_id, normalise};
     pub use crate::call::Call;
     pub use crate::cx::{Cx, Message};
     pub use crate::id::ActorId;

@@ -4,6 +4,7 @@
 //! Rule kept here: nothing reaches a device that the verifier has not passed.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -120,6 +121,7 @@ pub(crate) fn symbol(actor: &ActorInfo, info: &MethodInfo) -> String {
     symbol.extend(actor.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }));
     symbol.push('_');
     symbol.extend(info.name.chars().filter(char::is_ascii));
-    symbol.push_str(&format!("_{:08x}", info.id));
+    // Writing to a string cannot fail.
+    let _ = write!(symbol, "_{:08x}", info.id);
     symbol
 }

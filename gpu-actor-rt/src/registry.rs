@@ -21,7 +21,9 @@ pub(crate) fn collect(chosen: Option<&[fn() -> &'static ActorInfo]>) -> Result<T
     // The set of linked types never changes; a failed check is not kept and reports itself each time.
     static LINKED: OnceCell<TypeSet> = OnceCell::new();
     LINKED
-        .get_or_try_init(|| check(inventory::iter::<Registration>().map(|registration| (registration.0)()).collect()))
+        .get_or_try_init(|| {
+            check(inventory::iter::<Registration>().map(|registration| (registration.0)()).collect())
+        })
         .cloned()
 }
 
@@ -134,7 +136,10 @@ mod tests {
         assert!(text.contains("a.rs:2") && text.contains("a.rs:9"), "{text}");
         let text = collect(Some(&[|| &B, || &SAME_METHOD])).unwrap_err().to_string();
         assert!(text.contains("b::x") && text.contains("c::z"), "{text}");
-        assert!(matches!(collect(Some(&[|| &LARGE])), Err(Error::Limit { what: "the reply", actual: 225, .. })));
+        assert!(matches!(
+            collect(Some(&[|| &LARGE])),
+            Err(Error::Limit { what: "the reply", actual: 225, .. })
+        ));
         assert!(matches!(collect(Some(&[])), Err(Error::NoTypes)));
     }
 

@@ -26,6 +26,7 @@ unsafe impl Sync for Mapped {}
 
 impl Mapped {
     /// The words of a whole allocation; `None` if the host cannot reach it or it is not aligned to words.
+    #[expect(clippy::cast_ptr_alignment, reason = "checked right below")]
     pub(crate) fn new(allocation: Arc<dyn Allocation>) -> Option<Self> {
         let base = allocation.host_ptr()?.as_ptr().cast_const().cast::<AtomicU64>();
         if !base.is_aligned() {
@@ -43,7 +44,10 @@ impl Mapped {
     pub(crate) fn part(&self, offset: u64, bytes: u64) -> Self {
         assert!(offset.is_multiple_of(8) && bytes.is_multiple_of(8), "parts begin and end on words");
         let (first, words) = ((offset / 8) as usize, (bytes / 8) as usize);
-        assert!(first.checked_add(words).is_some_and(|end| end <= self.words), "the part leaves its allocation");
+        assert!(
+            first.checked_add(words).is_some_and(|end| end <= self.words),
+            "the part leaves its allocation"
+        );
         Self {
             allocation: Arc::clone(&self.allocation),
             base: self.base.wrapping_add(first),

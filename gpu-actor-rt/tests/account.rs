@@ -2,6 +2,7 @@
 
 use gpu_actor_rt::prelude::*;
 
+/// An account.
 #[gpu_actor]
 #[derive(Default, Debug)]
 pub struct Account {

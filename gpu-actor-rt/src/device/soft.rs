@@ -150,9 +150,8 @@ impl Device for Soft {
     }
 
     unsafe fn launch(&self, request: &LaunchRequest<'_>) -> Result<Box<dyn Launched>, DeviceError> {
-        let module = request.module.as_any().downcast_ref::<SoftModule>().ok_or_else(|| DeviceError::Foreign {
-            device: self.device.properties().name.clone(),
-            what: "the module",
+        let module = request.module.as_any().downcast_ref::<SoftModule>().ok_or_else(|| {
+            DeviceError::Foreign { device: self.device.properties().name.clone(), what: "the module" }
         })?;
         let failed = |error| self.failed(format!("launching {}", request.entry), error);
         let function = module.0.function(request.entry).map_err(failed)?;
@@ -221,7 +220,9 @@ impl SoftLaunch {
             soft_gpu::Status::Running => LaunchStatus::Running,
             soft_gpu::Status::Finished => LaunchStatus::Finished,
             soft_gpu::Status::Aborted => LaunchStatus::Aborted,
-            soft_gpu::Status::Failed(error) => LaunchStatus::Failed(failed(&self.device, "running the kernel", error)),
+            soft_gpu::Status::Failed(error) => {
+                LaunchStatus::Failed(failed(&self.device, "running the kernel", error))
+            }
         }
     }
 }

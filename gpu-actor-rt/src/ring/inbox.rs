@@ -76,7 +76,8 @@ impl<W: Words> Inbox<W> {
                     Ok(_) => {
                         self.slots.write(at + slot::ACTOR, &[message.actor, message.hlc, message.corr]);
                         self.slots.write(at + slot::HEADER, message.payload);
-                        let word = u64::from((ticket as u32).wrapping_add(1)) | u64::from(message.method) << 32;
+                        let word =
+                            u64::from((ticket as u32).wrapping_add(1)) | u64::from(message.method) << 32;
                         self.slots.store(at + slot::SEQ_METHOD, word, Ordering::Release);
                         return Ok(());
                     }

@@ -67,7 +67,11 @@ fn complete(words: &Plain, shape: Shape, ticket: u64, value: u64) -> bool {
     words.write(at + slot::ACTOR, &[value, value + 1, value + 2]);
     words.write(at + slot::HEADER, &[value + 3]);
     let word = (ticket as u32).wrapping_add(1);
-    words.store(at + slot::SEQ_METHOD, u64::from(word) | u64::from(completion::REPLY) << 32, Ordering::Release);
+    words.store(
+        at + slot::SEQ_METHOD,
+        u64::from(word) | u64::from(completion::REPLY) << 32,
+        Ordering::Release,
+    );
     true
 }
 

@@ -93,8 +93,9 @@ impl Arena<'_> {
     /// Zeroed mapped memory.
     fn mapped(&self, bytes: u64) -> Result<Mapped> {
         let memory: Arc<dyn Allocation> = self.device.alloc(MemoryKind::Mapped, bytes as usize)?.into();
-        Mapped::new(memory)
-            .ok_or_else(|| Error::Device(DeviceError::Foreign { device: self.device.info().name, what: "mapped memory" }))
+        Mapped::new(memory).ok_or_else(|| {
+            Error::Device(DeviceError::Foreign { device: self.device.info().name, what: "mapped memory" })
+        })
     }
 }
 
@@ -148,7 +149,8 @@ impl Memory {
             let initial = arena.device(&initial_state(info))?;
             let chunks = arena.mapped(workers * actor_type::MAX_CHUNKS * 8)?;
             let counts = arena.mapped(workers * LINE)?;
-            let memory = TypeMemory { stride: (actor::STATE + state_size).next_multiple_of(16), chunks, counts };
+            let memory =
+                TypeMemory { stride: (actor::STATE + state_size).next_multiple_of(16), chunks, counts };
             let at = index * actor_type::SIZE;
             table.set(at + actor_type::STRIDE, memory.stride);
             table.set(at + actor_type::STATE_SIZE, state_size);

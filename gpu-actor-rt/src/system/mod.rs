@@ -200,7 +200,8 @@ impl ActorSystem {
     /// Messages that others send meanwhile prolong the wait. Returns [`Error::Stopped`] if the system ends before.
     pub async fn drained(&self) -> Result<()> {
         let inner = Arc::clone(&self.owner.inner);
-        let done = on_thread("drain", move || inner.running.await_quiescence(None) && inner.await_poller()).await?;
+        let done =
+            on_thread("drain", move || inner.running.await_quiescence(None) && inner.await_poller()).await?;
         if done { Ok(()) } else { Err(self.owner.inner.stopped()) }
     }
 
@@ -303,8 +304,7 @@ impl Inner {
     pub(crate) fn post(&self, actor: RawId, method: u32, corr: u64, payload: &[u64]) -> Result<(), Refused> {
         let worker = actor.worker();
         let memory = &self.running.memory;
-        let message =
-            Envelope { method, actor: actor.0, hlc: self.clock.tick(hlc::now()), corr, payload };
+        let message = Envelope { method, actor: actor.0, hlc: self.clock.tick(hlc::now()), corr, payload };
         memory.inboxes[worker as usize].push(&message)?;
         if wants_doorbell(&memory.lines[worker as usize]) {
             self.running.launched().doorbell(worker);
@@ -388,7 +388,10 @@ impl Inner {
     }
 }
 
-fn spawn<R: Send + 'static>(name: &'static str, work: impl FnOnce() -> R + Send + 'static) -> Result<JoinHandle<R>> {
+fn spawn<R: Send + 'static>(
+    name: &'static str,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> Result<JoinHandle<R>> {
     std::thread::Builder::new()
         .name(format!("gpu-actor-{name}"))
         .spawn(work)
@@ -396,13 +399,17 @@ fn spawn<R: Send + 'static>(name: &'static str, work: impl FnOnce() -> R + Send 
 }
 
 /// Does blocking work on a thread of its own, so that the caller's executor goes on.
-async fn on_thread<R: Send + 'static>(name: &'static str, work: impl FnOnce() -> R + Send + 'static) -> Result<R> {
+async fn on_thread<R: Send + 'static>(
+    name: &'static str,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> Result<R> {
     let (send, receive) = oneshot::channel();
     spawn(name, move || {
         // The receiver may be gone: the caller lost interest, and the work was done all the same.
         let _ = send.send(work());
     })?;
-    receive
-        .await
-        .map_err(|_| Error::Thread { name, source: std::io::Error::other("it panicked; this is a bug in gpu-actor") })
+    receive.await.map_err(|_| Error::Thread {
+        name,
+        source: std::io::Error::other("it panicked; this is a bug in gpu-actor"),
+    })
 }

@@ -68,7 +68,11 @@ pub(crate) struct Poller {
 }
 
 impl Poller {
-    pub(crate) fn new(inner: Arc<Inner>, completions: Vec<Completions<Mapped>>, calibration: Calibration) -> Self {
+    pub(crate) fn new(
+        inner: Arc<Inner>,
+        completions: Vec<Completions<Mapped>>,
+        calibration: Calibration,
+    ) -> Self {
         Self {
             inner,
             completions,
@@ -252,7 +256,8 @@ mod tests {
     #[test]
     fn a_published_calibration_is_stable_and_counted() {
         let device = soft::Soft::open(&soft::SoftConfig::default()).unwrap();
-        let block = Mapped::new(device.alloc(MemoryKind::Mapped, control::SIZE as usize).unwrap().into()).unwrap();
+        let block =
+            Mapped::new(device.alloc(MemoryKind::Mapped, control::SIZE as usize).unwrap().into()).unwrap();
         publish(&block, Calibration { device_base: 1, host_base: 2, rate: -3 });
         publish(&block, Calibration { device_base: 4, host_base: 5, rate: -6 });
         let load = |offset| block.load(offset, Ordering::Acquire);

@@ -95,8 +95,12 @@ impl Running {
     pub(crate) fn await_workers(&self, timeout: Duration) -> Result<()> {
         let (begun, mut backoff) = (Instant::now(), Backoff::default());
         loop {
-            let running =
-                self.memory.lines.iter().filter(|l| l.load(line::STATE, Ordering::Acquire) == line::RUNNING).count();
+            let running = self
+                .memory
+                .lines
+                .iter()
+                .filter(|l| l.load(line::STATE, Ordering::Acquire) == line::RUNNING)
+                .count();
             if running == self.memory.lines.len() {
                 return Ok(());
             }
@@ -161,7 +165,8 @@ impl Running {
 
     /// The counters: what is finished first, then what began, so that the difference is never too small.
     pub(crate) fn counters(&self) -> Counters {
-        let sum = |offset| -> u64 { self.memory.lines.iter().map(|l| l.load(offset, Ordering::Acquire)).sum() };
+        let sum =
+            |offset| -> u64 { self.memory.lines.iter().map(|l| l.load(offset, Ordering::Acquire)).sum() };
         let mut counters = Counters {
             handled: sum(line::HANDLED),
             faulted: sum(line::FAULTED),

@@ -21,7 +21,7 @@ const SLOT: u64 = slot::CLASSES[slot::CLASSES.len() - 1];
 /// Bytes from one context to the next: the record, then the outbox.
 const CONTEXT: u64 = cx::SIZE + MAX_SENDS as u64 * SLOT;
 /// How long a batch may take on a loaded machine: far more than its budget needs.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The handlers of a type, loaded on a device.
 pub(super) struct Batch<'a> {

@@ -39,29 +39,42 @@ pub struct Report {
 #[non_exhaustive]
 pub enum Mismatch {
     /// The twins differ.
-    #[error(
-        "{handler} differs in {what}: natively {native}, on the device {device}\n  case {case}\n  state   {state:02x?}\n  \
-         message {message:02x?}"
-    )]
-    Differ {
-        /// Type and handler.
-        handler: String,
-        /// In what.
-        what: &'static str,
-        /// The native twin's side.
-        native: String,
-        /// The device's side.
-        device: String,
-        /// Which case.
-        case: usize,
-        /// The state before the call.
-        state: Vec<u8>,
-        /// The message.
-        message: Vec<u8>,
-    },
+    #[error("{0}")]
+    Differ(Box<Difference>),
     /// The handlers could not be run.
     #[error("{}", error::chain(.0))]
     Run(#[from] Error),
+}
+
+/// One call on which the twins differ.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Difference {
+    /// Type and handler.
+    pub handler: String,
+    /// In what they differ.
+    pub what: &'static str,
+    /// The native twin's side.
+    pub native: String,
+    /// The device's side.
+    pub device: String,
+    /// Which case.
+    pub case: usize,
+    /// The state before the call.
+    pub state: Vec<u8>,
+    /// The message.
+    pub message: Vec<u8>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { handler, what, native, device, case, state, message } = self;
+        writeln!(f, "{handler} differs in {what} at case {case}:")?;
+        writeln!(f, "  natively      {native}")?;
+        writeln!(f, "  on the device {device}")?;
+        writeln!(f, "  state before  {state:02x?}")?;
+        write!(f, "  message       {message:02x?}")
+    }
 }
 
 /// Runs every handler of `T` on random states and messages, natively and as PTX on the software GPU, and compares state,
@@ -126,14 +139,16 @@ fn check(info: &'static ActorInfo, cases: u32, seed: u64) -> Result<Report, Mism
                 }
                 Err(_) => report.faulted += 1,
             }
-            compare(info, method, native, output).map_err(|difference| Mismatch::Differ {
-                handler: format!("{}::{}", info.name, method.name),
-                what: difference.what,
-                native: difference.native,
-                device: difference.device,
-                case,
-                state: input.state.clone(),
-                message: input.message.clone(),
+            compare(info, method, native, output).map_err(|Apart { what, native, device }| {
+                Mismatch::Differ(Box::new(Difference {
+                    handler: format!("{}::{}", info.name, method.name),
+                    what,
+                    native,
+                    device,
+                    case,
+                    state: input.state.clone(),
+                    message: input.message.clone(),
+                }))
             })?;
         }
     }
@@ -151,17 +166,18 @@ fn input(info: &ActorInfo, method: &MethodInfo, random: &mut Random) -> Input {
     Input { state, message, now: random.next() >> 1 }
 }
 
-struct Difference {
+/// In what two results are apart.
+struct Apart {
     what: &'static str,
     native: String,
     device: String,
 }
 
-fn differ<T>(what: &'static str, native: impl fmt::Debug, device: impl fmt::Debug) -> Result<T, Difference> {
-    Err(Difference { what, native: format!("{native:02x?}"), device: format!("{device:02x?}") })
+fn differ<T>(what: &'static str, native: impl fmt::Debug, device: impl fmt::Debug) -> Result<T, Apart> {
+    Err(Apart { what, native: format!("{native:02x?}"), device: format!("{device:02x?}") })
 }
 
-fn same<T: fmt::Debug + PartialEq>(what: &'static str, native: T, device: T) -> Result<(), Difference> {
+fn same<T: fmt::Debug + PartialEq>(what: &'static str, native: T, device: T) -> Result<(), Apart> {
     if native == device { Ok(()) } else { differ(what, native, device) }
 }
 
@@ -170,7 +186,7 @@ fn compare(
     method: &MethodInfo,
     mut native: Native,
     mut device: Output,
-) -> Result<(), Difference> {
+) -> Result<(), Apart> {
     match (native.end, device.end) {
         (Ok((mut reply, sent)), Ok((mut device_reply, device_sent))) => {
             (method.reply)(&mut reply);
@@ -187,7 +203,7 @@ fn compare(
     same("the state", native.state, device.state)
 }
 
-fn compare_sends(native: &[Message], device: &[Sent]) -> Result<(), Difference> {
+fn compare_sends(native: &[Message], device: &[Sent]) -> Result<(), Apart> {
     same("the number of sends", native.len(), device.len())?;
     for (native, device) in native.iter().zip(device) {
         same("the receiver of a send", native.target(), device.target)?;
@@ -210,7 +226,7 @@ fn linked_method(id: u32) -> Option<&'static MethodInfo> {
         .find(|method| method.id == id)
 }
 
-fn compare_faults(native: &Panic, device: &Faulted) -> Result<(), Difference> {
+fn compare_faults(native: &Panic, device: &Faulted) -> Result<(), Apart> {
     // A failed assertion with a message of its own panics just like `panic!`.
     let class = |kind| if kind == FaultKind::Assert { FaultKind::Panic } else { kind };
     if class(native.kind()) != class(kind(device)) {

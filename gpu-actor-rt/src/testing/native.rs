@@ -47,7 +47,9 @@ impl Panic {
 
     /// Whether the panic was raised in the standard library, for a caller's mistake: its line is not the user's.
     pub(super) fn in_library(&self) -> bool {
-        self.file.starts_with("/rustc/") || self.file.contains("/library/core/") || self.file.contains("/library/std/")
+        self.file.starts_with("/rustc/")
+            || self.file.contains("/library/core/")
+            || self.file.contains("/library/std/")
     }
 }
 
@@ -66,9 +68,9 @@ fn install_hook() {
                 return others(info);
             }
             LAST.with_borrow_mut(|last| {
-                last.text = info.payload_as_str().unwrap_or_default().to_owned();
+                info.payload_as_str().unwrap_or_default().clone_into(&mut last.text);
                 if let Some(location) = info.location() {
-                    last.file = location.file().to_owned();
+                    location.file().clone_into(&mut last.file);
                     last.line = location.line();
                 }
             });
@@ -83,7 +85,8 @@ pub(super) fn run(method: &MethodInfo, state: &[u8], message: &[u8], mut cx: Cx)
     let mut reply = vec![0; method.reply_size as usize];
     QUIET.set(true);
     // After a panic only `state` is looked at, which the handler's glue leaves whole; the context is dropped.
-    let end = panic::catch_unwind(AssertUnwindSafe(|| (method.native)(&mut state, message, &mut cx, &mut reply)));
+    let end =
+        panic::catch_unwind(AssertUnwindSafe(|| (method.native)(&mut state, message, &mut cx, &mut reply)));
     QUIET.set(false);
     let end = match end {
         Ok(()) => Ok((reply, cx.sent().to_vec())),
@@ -121,10 +124,7 @@ mod tests {
         assert_eq!(kind(|zero| assert!(zero == 1)), FaultKind::Assert);
         assert_eq!(kind(|zero| assert_eq!(zero, 1)), FaultKind::Assert);
         assert_eq!(kind(|_| panic!("stop")), FaultKind::Panic);
-        assert_eq!(
-            kind(|_| Cx::native().max_sends(0).tell(Message::new(1, 1, ()))),
-            FaultKind::TooManySends
-        );
+        assert_eq!(kind(|_| Cx::native().max_sends(0).tell(Message::new(1, 1, ()))), FaultKind::TooManySends);
     }
 
     #[test]
