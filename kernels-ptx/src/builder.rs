@@ -20,13 +20,16 @@ pub use control::{Frame, Label};
 pub use handler::SendSlot;
 pub(crate) use memory::{element, take};
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+};
 
 use crate::{
     error::LowerError,
     ir::{
-        BinaryOp, CompareOp, Const, FaultSite, FrameSlot, Function, Kind, Op, Operand, Reg, ScalarType,
-        SiteId, Stmt, UnaryOp,
+        BinaryOp, CompareOp, Const, FaultSite, FrameSlot, Function, Kind, Label as IrLabel, Op, Operand, Reg,
+        ScalarType, SiteId, Stmt, UnaryOp,
     },
     lang::{Scalar, Val},
 };
@@ -70,6 +73,10 @@ struct State {
     /// What is emitted now is never reached.
     dead: bool,
     labels: u32,
+    /// Blocks around chains of else-ifs.
+    chains: HashSet<IrLabel>,
+    /// How deep the statements in `body` nest.
+    depth: u32,
     frames: Vec<&'static str>,
     /// The line of the last operation that had one.
     line: u32,

@@ -1,7 +1,7 @@
 //! What device code can do that Rust has no words for: ordered memory accesses, atomics, sleeping, lane operations.
 //!
 //! Each intrinsic is a function, which is its native twin, and a module of the same name with `__gpu`, which emits it.
-//! Natively the accesses go to the [`Memory`](native::Memory) of the thread, so that a model checker and ordinary
+//! Natively the accesses go to the [`Memory`] of the thread, so that a model checker and ordinary
 //! memory can both stand behind the same code. Addresses and values are 64-bit words unless said otherwise.
 //!
 //! | | order | scope |

@@ -108,8 +108,9 @@ struct Writer<'a> {
     depot_align: u32,
     labels: u32,
     targets: HashMap<Label, control::Targets>,
-    /// Sites that are branched to, in the order of their first use.
+    /// Sites that are branched to, in the order of their first use, and which those are.
     faults: Vec<u32>,
+    faulting: Vec<bool>,
     budget: Option<String>,
 }
 
@@ -138,6 +139,7 @@ impl<'a> Writer<'a> {
             labels: 0,
             targets: HashMap::new(),
             faults: Vec::new(),
+            faulting: vec![false; function.sites.len()],
             budget: None,
         };
         for id in slots {
@@ -274,7 +276,12 @@ impl<'a> Writer<'a> {
             Stmt::Overflowing { overflow, .. } => *overflow,
             _ => return None,
         };
-        let wanted = match next? {
+        // Entering a block emits nothing.
+        let mut next = next?;
+        while let Stmt::Block { body, .. } = next {
+            next = body.first()?;
+        }
+        let wanted = match next {
             Stmt::If { cond, .. } | Stmt::FaultIf { cond, .. } => *cond,
             Stmt::Warp { op: WarpOp::Ballot { predicate }, .. } => *predicate,
             Stmt::Let { op: Op::Select { cond, yes, no }, .. }

@@ -293,6 +293,45 @@ fn dead_code_is_dropped() {
     }
 }
 
+/// A `match` becomes a chain of else-ifs; a long one must not exhaust a test thread's stack.
+#[test]
+fn long_else_if_chains() {
+    const ARMS: u32 = 3000;
+    let function = support::handler("h", |b| {
+        let x = b.read(b.param::<u32>(0));
+        for arm in 0..ARMS {
+            b.if_begin(b.eq(x, b.lit(arm)));
+            b.reply(b.lit(arm));
+            b.if_else();
+        }
+        for _ in 0..ARMS {
+            b.if_end();
+        }
+    });
+    support::module([function]);
+}
+
+#[test]
+fn nesting_has_a_limit() {
+    let nest = |levels: u32| {
+        let b = Builder::handler("h");
+        let x = b.read(b.param::<u32>(0));
+        for level in 0..levels {
+            b.if_begin(b.gt(x, b.lit(level)));
+        }
+        b.reply(x);
+        for _ in 0..levels {
+            b.if_end();
+        }
+        b.finish()
+    };
+    support::module([nest(150).expect("within the limit")]);
+    for levels in [151, 5000] {
+        let error = nest(levels).expect_err("beyond the limit");
+        assert!(matches!(error, LowerError::TooLarge { limit: 150, .. }), "{error}");
+    }
+}
+
 /// A value that was read stays what it was, whatever happens to the place.
 #[test]
 fn values_do_not_change_with_their_place() {

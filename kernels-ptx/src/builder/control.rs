@@ -41,12 +41,20 @@ pub(super) struct Open {
     before: Vec<Stmt>,
     /// It begins where nothing runs.
     dead: bool,
+    /// How deep the statements before it nest.
+    depth: u32,
     what: What,
 }
 
+/// How deep statements may nest: what walks them recurses.
+const MAX_DEPTH: u32 = 150;
+
+/// One arm of an if: its statements, whether its end is dead, how deep it nests.
+type Arm = (Vec<Stmt>, bool, u32);
+
 #[derive(Debug)]
 enum What {
-    If { cond: Operand, yes: Option<(Vec<Stmt>, bool)> },
+    If { cond: Operand, yes: Option<Arm> },
     Loop { label: IrLabel, body: Option<Vec<Stmt>>, breaks: u32, continues: u32, budget: Option<SiteId> },
     Frame { label: IrLabel, exits: u32 },
 }
@@ -55,8 +63,21 @@ impl Builder {
     fn open(&self, what: What) {
         let mut state = self.state.borrow_mut();
         let before = std::mem::take(&mut state.body);
+        let depth = std::mem::take(&mut state.depth);
         let dead = state.dead;
-        state.open.push(Open { before, dead, what });
+        state.open.push(Open { before, dead, depth, what });
+    }
+
+    /// Pushes the statement that a construct became, `inside` being how deep it nests with itself.
+    fn close(&self, stmt: Stmt, before: u32, inside: u32) {
+        self.state.borrow_mut().depth = before.max(inside);
+        if inside <= MAX_DEPTH {
+            self.push(stmt);
+        } else if !self.dead() {
+            let (function, what) = (self.symbol.clone(), "its nesting");
+            let (actual, limit) = (u64::from(inside), u64::from(MAX_DEPTH));
+            self.fail(LowerError::TooLarge { function, what, actual, limit });
+        }
     }
 
     fn label(&self) -> IrLabel {
@@ -75,7 +96,7 @@ impl Builder {
         let mut guard = self.state.borrow_mut();
         let state = &mut *guard;
         if let Some(Open { dead, what: What::If { yes: yes @ None, .. }, .. }) = state.open.last_mut() {
-            *yes = Some((std::mem::take(&mut state.body), state.dead));
+            *yes = Some((std::mem::take(&mut state.body), state.dead, std::mem::take(&mut state.depth)));
             state.dead = *dead;
         } else {
             drop(guard);
@@ -87,17 +108,17 @@ impl Builder {
     pub fn if_end(&self) {
         let mut state = self.state.borrow_mut();
         match state.open.pop() {
-            Some(Open { before, dead, what: What::If { cond, yes } }) => {
-                let last = std::mem::replace(&mut state.body, before);
-                let last_dead = state.dead;
-                let (yes, yes_dead, no, no_dead) = match yes {
-                    Some((yes, yes_dead)) => (yes, yes_dead, last, last_dead),
-                    None => (last, last_dead, vec![], dead),
+            Some(Open { before, dead, depth, what: What::If { cond, yes } }) => {
+                let last = (std::mem::replace(&mut state.body, before), state.dead, state.depth);
+                let (yes, no) = match yes {
+                    Some(yes) => (yes, last),
+                    None => (last, (vec![], dead, 0)),
                 };
                 state.dead = dead;
                 drop(state);
-                self.push(Stmt::If { cond, yes, no });
-                self.state.borrow_mut().dead = dead || (yes_dead && no_dead);
+                let ends = yes.1 && no.1;
+                self.close_if(cond, yes, no, depth);
+                self.state.borrow_mut().dead = dead || ends;
             }
             other => {
                 state.open.extend(other);
@@ -105,6 +126,33 @@ impl Builder {
                 self.misuse("end of an if that is not open");
             }
         }
+    }
+
+    /// Pushes an if. A chain of else-ifs, which is what a `match` becomes, stays flat: each arm leaves a block around
+    /// the whole chain.
+    fn close_if(&self, cond: Operand, mut yes: Arm, mut no: Arm, depth: u32) {
+        let label = match no.0.last() {
+            Some(&Stmt::Block { label, .. }) if self.state.borrow().chains.contains(&label) => label,
+            Some(Stmt::If { .. }) => self.label(),
+            _ => return self.close(Stmt::If { cond, yes: yes.0, no: no.0 }, depth, 1 + yes.2.max(no.2)),
+        };
+        if !yes.1 {
+            yes.0.push(Stmt::Break(label));
+        }
+        let mut body = vec![Stmt::If { cond, yes: yes.0, no: vec![] }];
+        match no.0.pop() {
+            Some(Stmt::Block { label: inner, body: chain }) if inner == label => {
+                body.extend(no.0);
+                body.extend(chain);
+            }
+            last => {
+                body.extend(no.0);
+                body.extend(last);
+                no.2 += 1;
+                self.state.borrow_mut().chains.insert(label);
+            }
+        }
+        self.close(Stmt::Block { label, body }, depth, (2 + yes.2).max(no.2));
     }
 
     /// Begins a loop. In a handler each turn but the last pays one unit of budget, and `line` is where the fault is
@@ -136,7 +184,13 @@ impl Builder {
     pub fn loop_end(&self) {
         let mut state = self.state.borrow_mut();
         match state.open.pop() {
-            Some(Open { before, dead, what: What::Loop { label, body, breaks, continues, budget } }) => {
+            Some(Open {
+                before,
+                dead,
+                depth,
+                what: What::Loop { label, body, breaks, continues, budget },
+            }) => {
+                let inside = 1 + state.depth;
                 let last = std::mem::replace(&mut state.body, before);
                 let last_dead = state.dead;
                 state.dead = dead;
@@ -147,11 +201,12 @@ impl Builder {
                 };
                 // Without a second turn it is a block that a break leaves.
                 let repeats = !last_dead || continues > 0 || !continuing.is_empty();
-                self.push(if repeats {
+                let stmt = if repeats {
                     Stmt::Loop { label, body, continuing, budget }
                 } else {
                     Stmt::Block { label, body }
-                });
+                };
+                self.close(stmt, depth, inside);
                 self.state.borrow_mut().dead = dead || breaks == 0;
             }
             other => {
@@ -250,7 +305,7 @@ impl Builder {
         }
         let mut state = self.state.borrow_mut();
         match state.open.pop() {
-            Some(Open { before, dead, what: What::Frame { label, mut exits } }) if label == ended => {
+            Some(Open { before, dead, depth, what: What::Frame { label, mut exits } }) if label == ended => {
                 let mut body = std::mem::replace(&mut state.body, before);
                 let falls_through = !state.dead;
                 state.frames.pop();
@@ -261,14 +316,16 @@ impl Builder {
                     if exits == 0 {
                         // The only return is the last statement: nothing to jump over.
                         state.body.append(&mut body);
+                        state.depth = state.depth.max(depth);
                         drop(state);
                         return take(result);
                     }
                 }
                 let returns = falls_through || !state.dead || exits > 0;
                 state.dead = dead;
+                let inside = 1 + state.depth;
                 drop(state);
-                self.push(Stmt::Block { label, body });
+                self.close(Stmt::Block { label, body }, depth, inside);
                 if dead || !returns {
                     self.state.borrow_mut().dead = true;
                     return self.never();

@@ -191,7 +191,7 @@ impl Writer<'_> {
 
     /// The label at which a site's fault is recorded.
     fn fault_label(&mut self, site: SiteId) -> String {
-        if !self.faults.contains(&site.0) {
+        if !std::mem::replace(&mut self.faulting[site.0 as usize], true) {
             self.faults.push(site.0);
         }
         format!("FAULT{}", site.0)

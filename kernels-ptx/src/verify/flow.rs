@@ -1,6 +1,6 @@
 //! Rules 3, 4 and 5: control flow and what is assigned on its way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Checker, Result, rule};
 use crate::ir::{Label, Reg, Stmt, uses};
@@ -45,12 +45,12 @@ struct Around {
 struct Walk<'a> {
     checker: &'a Checker<'a>,
     around: HashMap<Label, Around>,
-    seen: Vec<Label>,
+    seen: HashSet<Label>,
 }
 
 impl Checker<'_> {
     pub(super) fn flow(&self) -> Result {
-        let mut walk = Walk { checker: self, around: HashMap::new(), seen: vec![] };
+        let mut walk = Walk { checker: self, around: HashMap::new(), seen: HashSet::new() };
         let mut start = Set(vec![0; self.function.regs.len().div_ceil(64)]);
         for i in 0..self.function.params.len() {
             start.insert(Reg(i as u32));
@@ -72,9 +72,8 @@ impl Walk<'_> {
     }
 
     fn begin(&mut self, label: Label, repeats: bool) -> Result {
-        let fresh = !self.seen.contains(&label);
+        let fresh = self.seen.insert(label);
         self.checker.ensure(fresh, rule::TARGETS, || format!("{label:?} is used twice"))?;
-        self.seen.push(label);
         self.around.insert(label, Around { leave: None, next: None, repeats });
         Ok(())
     }
