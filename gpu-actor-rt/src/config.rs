@@ -176,8 +176,9 @@ impl Config {
             ("spill", &mut self.spill),
         ] {
             range(option, u64::from(*ring), 1, 1 << 24)?;
-            // A warp claims up to its lanes at once; a ring shorter than a warp could never take them.
-            *ring = ring.next_power_of_two().max(self.lanes.next_power_of_two());
+            // A warp claims up to its lanes at once; a ring shorter than a warp could never take them. In a ring of one slot,
+            // "full" and "free for the next lap" would be the same sequence number.
+            *ring = ring.next_power_of_two().max(self.lanes.next_power_of_two()).max(2);
         }
         range("max_sends", u64::from(self.max_sends), 1, 1 << 16)?;
         range("budget", self.budget, 1, u64::MAX)?;
@@ -217,6 +218,7 @@ mod tests {
     fn rings_are_powers_of_two_and_hold_a_warp() {
         let settings = Config::default().lanes(32).host_inbox(5).spill(100).settle().unwrap();
         assert_eq!((settings.config.host_inbox, settings.config.spill), (32, 128));
+        assert_eq!(Config::default().host_inbox(1).settle().unwrap().config.host_inbox, 2);
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub struct Inbox<W: Words> {
 impl<W: Words> Inbox<W> {
     /// The producing end over `slots`, which it initialises.
     pub fn new(slots: W, shape: Shape) -> Self {
-        debug_assert!(shape.capacity.is_power_of_two());
+        assert!(shape.capacity.is_power_of_two() && shape.capacity > 1, "a ring has 2, 4, 8, .. slots");
         shape.initialise(&slots);
         Self { slots, shape, ticket: Padded(W::Atom::new(0)) }
     }

@@ -27,7 +27,7 @@ pub const PAYLOAD_WORDS: usize = (slot::MAX_PAYLOAD / 8) as usize;
 /// Shape of a ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Slots, a power of two.
+    /// Slots: a power of two, at least 2.
     pub capacity: u64,
     /// Bytes of a slot, one of [`slot::CLASSES`].
     pub slot_size: u64,

@@ -1,0 +1,282 @@
+//! The runtime's promises, end to end on the software GPU: what is accepted, awaited, cancelled, paused, stopped.
+
+use std::future::{Future, IntoFuture};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use gpu_actor_rt::prelude::*;
+
+/// Counts and spins.
+#[gpu_actor]
+#[derive(Default)]
+struct Probe {
+    count: u64,
+}
+
+#[gpu_actor]
+impl Probe {
+    #[handler]
+    fn add(&mut self, n: u64) -> u64 {
+        self.count += n;
+        self.count
+    }
+
+    /// Keeps its worker busy for so many turns.
+    #[handler]
+    fn spin(&mut self, turns: u64) -> u64 {
+        let mut turn = 0;
+        while turn < turns {
+            self.count = self.count.wrapping_mul(3).wrapping_add(turn);
+            turn += 1;
+        }
+        self.count = 0;
+        turn
+    }
+
+    #[handler]
+    fn pass(&mut self, cx: &mut Cx, to: ActorId<Probe>, n: u64) {
+        cx.tell(to.add(n));
+    }
+}
+
+/// Another type.
+#[gpu_actor]
+#[derive(Default)]
+struct Other {
+    value: u32,
+}
+
+#[gpu_actor]
+impl Other {
+    #[handler]
+    fn set(&mut self, value: u32) {
+        self.value = value;
+    }
+}
+
+fn config() -> Config {
+    Config::default().workers(2).budget(u64::MAX)
+}
+
+/// Enough turns to keep a worker busy for a good while, few enough to end.
+const LONG: u64 = 60_000_000;
+
+/// Polls once.
+fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[tokio::test]
+async fn a_call_does_nothing_until_it_is_told_or_awaited() {
+    let system = ActorSystem::start(config()).await.unwrap();
+    let probe = system.actor::<Probe>(1);
+    drop(probe.add(1));
+    drop(probe.add(1).into_future());
+    drop(probe.add(1).tell_wait());
+    assert_eq!(system.stats().accepted, 0);
+    assert_eq!(probe.add(2).await.unwrap(), 2);
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dropped_ask_gives_its_entry_back_and_its_reply_reaches_nobody() {
+    let system = ActorSystem::start(config().workers(1).max_pending_asks(1)).await.unwrap();
+    let probe = system.actor::<Probe>("p");
+    {
+        let mut ask = pin!(probe.spin(LONG).into_future());
+        assert!(poll(ask.as_mut()).is_pending());
+        assert_eq!(system.stats().pending_asks, 1);
+        let refused = probe.add(1).await;
+        assert!(matches!(refused, Err(Error::TooManyAsks { limit: 1 })), "{refused:?}");
+    }
+    assert_eq!(system.stats().pending_asks, 0);
+    // The same entry, while the first ask's reply is still to come.
+    assert_eq!(probe.add(7).timeout(Duration::from_mins(1)).await.unwrap(), 7);
+    system.drained().await.unwrap();
+    assert_eq!(system.stats().late_replies, 1);
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn ids_lead_back_to_their_actors() {
+    let system = ActorSystem::start(config()).await.unwrap();
+    let probe = system.actor::<Probe>("alice");
+    let id = probe.id().unwrap();
+    assert_eq!(id, system.actor::<Probe>("alice").id().unwrap());
+    assert_ne!(id, system.actor::<Probe>("bob").id().unwrap());
+    assert_eq!(system.find(id).unwrap().key(), probe.key());
+    assert!(system.find(ActorId::<Probe>::default()).is_none());
+    assert!(system.find(ActorId::<Other>::from_raw(id.raw())).is_none(), "the id is of another type");
+    assert!(format!("{probe:?} {id:?}").contains("alice"));
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_system_can_be_restricted_to_types() {
+    let system = ActorSystem::start(config().actor::<Probe>().actor::<Probe>()).await.unwrap();
+    assert_eq!(system.actor::<Probe>(1).add(1).await.unwrap(), 1);
+    let other = system.actor::<Other>(1);
+    for result in [other.set(1).tell(), other.set(1).await, other.set(1).tell_wait().await] {
+        let text = result.unwrap_err().to_string();
+        assert!(text.contains("Other") && text.contains("Config::actor"), "{text}");
+    }
+    assert!(matches!(other.id(), Err(Error::UnknownType { .. })));
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiting_tells_lose_nothing_and_stay_in_order_under_pressure() {
+    let system = ActorSystem::start(config().host_inbox(4)).await.unwrap();
+    let tasks: Vec<_> = (0..8u64)
+        .map(|task| {
+            let probe = system.actor::<Probe>(task % 4);
+            tokio::spawn(async move {
+                for _ in 0..2_000 {
+                    probe.add(1).tell_wait().await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    for key in 0..4u64 {
+        assert_eq!(system.actor::<Probe>(key).add(0).await.unwrap(), 4_000);
+    }
+    system.drained().await.unwrap();
+    assert_eq!(system.stats().handled, 8 * 2_000 + 4);
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn asks_wait_for_space_within_their_time() {
+    let system = ActorSystem::start(config().workers(1).host_inbox(2)).await.unwrap();
+    let probe = system.actor::<Probe>(1);
+    system.pause().await.unwrap();
+    probe.add(1).tell().unwrap();
+    probe.add(0).tell().unwrap();
+    assert!(matches!(probe.add(1).tell(), Err(Error::Full { .. })));
+    let late = probe.add(1).timeout(Duration::from_millis(30)).await;
+    assert!(matches!(late, Err(Error::Timeout { handler: "add", .. })), "{late:?}");
+    let waiting = tokio::spawn(probe.add(10).into_future());
+    tokio::task::yield_now().await;
+    system.resume().await.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap(), 11, "what timed out before it was sent was never sent");
+    assert_eq!(system.stats().late_replies, 0);
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_paused_system_accepts_and_a_shutdown_lets_it_finish() {
+    let system = ActorSystem::start(config()).await.unwrap();
+    let probe = system.actor::<Probe>(1);
+    system.pause().await.unwrap();
+    for _ in 0..10 {
+        probe.add(1).tell().unwrap();
+    }
+    let stats = system.stats();
+    assert_eq!((stats.accepted, stats.handled, stats.in_flight), (10, 0, 10));
+    system.shutdown().await.unwrap();
+    assert_eq!(system.stats().handled, 10);
+}
+
+#[tokio::test]
+async fn a_stopped_system_says_so_everywhere() {
+    let system = ActorSystem::start(config()).await.unwrap();
+    let probe = system.actor::<Probe>(1);
+    probe.add(1).tell().unwrap();
+    let (first, second) = tokio::join!(system.shutdown(), system.shutdown());
+    first.unwrap();
+    second.unwrap();
+    system.shutdown().await.unwrap();
+    assert!(matches!(probe.add(1).tell(), Err(Error::Stopped)));
+    assert!(matches!(probe.add(1).await, Err(Error::Stopped)));
+    assert!(matches!(probe.add(1).tell_wait().await, Err(Error::Stopped)));
+    assert!(matches!(system.actor::<Probe>(2).add(1).await, Err(Error::Stopped)));
+    assert!(matches!(system.pause().await, Err(Error::Stopped)));
+    assert_eq!(system.stats().handled, 1);
+}
+
+#[tokio::test]
+async fn dropping_a_system_ends_the_asks_that_wait() {
+    let system = ActorSystem::start(config().workers(1)).await.unwrap();
+    let probe = system.actor::<Probe>(1);
+    let spin = tokio::spawn(probe.spin(u64::MAX).timeout(Duration::MAX).into_future());
+    let behind = tokio::spawn(probe.add(1).timeout(Duration::MAX).into_future());
+    while system.stats().accepted < 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    drop(system);
+    for ask in [spin, behind] {
+        let ended = tokio::time::timeout(Duration::from_mins(1), ask).await.unwrap().unwrap();
+        assert!(matches!(ended, Err(Error::Aborted { lost: 2 })), "{ended:?}");
+    }
+    assert!(matches!(probe.add(1).tell(), Err(Error::Aborted { lost: 2 })));
+}
+
+#[tokio::test]
+async fn systems_of_one_process_are_apart() {
+    let (left, right) = tokio::join!(ActorSystem::start(config()), ActorSystem::start(config()));
+    let (left, right) = (left.unwrap(), right.unwrap());
+    assert_eq!(left.actor::<Probe>("x").add(1).await.unwrap(), 1);
+    assert_eq!(right.actor::<Probe>("x").add(5).await.unwrap(), 5);
+    left.shutdown().await.unwrap();
+    assert_eq!(right.actor::<Probe>("x").add(5).await.unwrap(), 10);
+    right.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_counted_and_heard_of() {
+    let system = ActorSystem::start(config()).await.unwrap();
+    let mut faults = system.subscribe_faults();
+    let probe = system.actor::<Probe>(1);
+    probe.pass(ActorId::default(), 5).await.unwrap();
+    let letter = faults.recv().await.unwrap();
+    assert_eq!((letter.kind, letter.handler, letter.dead_letter), (FaultKind::UnknownActor, "add", true));
+    assert!(letter.to_string().contains("was not delivered"), "{letter}");
+    system.drained().await.unwrap();
+    let stats = system.stats();
+    assert_eq!((stats.sent, stats.dead_letters, stats.faulted, stats.handled), (1, 1, 0, 1));
+    system.shutdown().await.unwrap();
+}
+
+/// The simplest executor: no timer, no reactor.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        std::thread::park();
+    }
+}
+
+#[test]
+fn any_executor_will_do_and_timeouts_need_no_timer() {
+    block_on(async {
+        let system = ActorSystem::start(config().workers(1)).await.unwrap();
+        let probe = system.actor::<Probe>(1);
+        assert_eq!(probe.add(1).await.unwrap(), 1);
+        // Idle long enough for every thread to be asleep.
+        std::thread::sleep(Duration::from_millis(50));
+        system.pause().await.unwrap();
+        let begun = Instant::now();
+        let late = probe.add(1).timeout(Duration::from_millis(20)).await;
+        assert!(matches!(late, Err(Error::Timeout { .. })), "{late:?}");
+        assert!(begun.elapsed() >= Duration::from_millis(20));
+        system.resume().await.unwrap();
+        system.drained().await.unwrap();
+        assert_eq!(system.stats().late_replies, 1);
+        system.shutdown().await.unwrap();
+    });
+}
