@@ -19,10 +19,16 @@ impl Counter {
     }
 }
 
+trait Reset {
+    fn reset(&mut self);
+}
+
 #[gpu_actor]
-impl Drop for Counter {
+impl Reset for Counter {
     #[handler]
-    fn drop(&mut self) {}
+    fn reset(&mut self) {
+        self.value = 0;
+    }
 }
 
 impl Counter {
