@@ -126,7 +126,7 @@ impl<'a> Parser<'_, 'a> {
             if !operands.is_empty() {
                 self.expect(b',')?;
             }
-            operands.push(self.operand()?);
+            operands.push(self.operand(opcode.text == "call")?);
             if !self.peek().is(b',') && !self.peek().is(b';') {
                 return self.error("expected `,` or `;`");
             }
@@ -134,7 +134,8 @@ impl<'a> Parser<'_, 'a> {
         Ok(Instruction { line: opcode.line, guard, opcode: opcode.text, modifiers, operands })
     }
 
-    fn operand(&mut self) -> Parse<Operand<'a>> {
+    /// In a call a parenthesis opens a list, elsewhere a constant expression.
+    fn operand(&mut self, in_call: bool) -> Parse<Operand<'a>> {
         let token = self.peek();
         Ok(match token.kind {
             Kind::Ident if token.text == "WARP_SZ" => Operand::Int(self.constant()?),
@@ -175,7 +176,7 @@ impl<'a> Parser<'_, 'a> {
                 self.next();
                 self.memory()?
             }
-            Kind::Punct(open @ (b'{' | b'(')) => {
+            Kind::Punct(open @ (b'{' | b'(')) if open == b'{' || in_call => {
                 self.next();
                 let close = if open == b'{' { b'}' } else { b')' };
                 let mut items = Vec::new();
@@ -183,12 +184,12 @@ impl<'a> Parser<'_, 'a> {
                     if !items.is_empty() {
                         self.expect(b',')?;
                     }
-                    let item = self.deeper(Self::operand)?;
+                    let item = self.deeper(|p| p.operand(false))?;
                     items.push(item);
                 }
                 if open == b'{' { Operand::Vector(items) } else { Operand::List(items) }
             }
-            Kind::Int(_) | Kind::Punct(b'-' | b'~' | b'+') => Operand::Int(self.constant()?),
+            Kind::Int(_) | Kind::Punct(b'-' | b'~' | b'+' | b'(') => Operand::Int(self.constant()?),
             _ => return self.error("expected an operand"),
         })
     }

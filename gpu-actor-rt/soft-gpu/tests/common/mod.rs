@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+pub(crate) mod ops;
+
 use soft_gpu::{Arg, Device, DeviceConfig, Launch, LaunchConfig, LoadError, Module};
 
 /// The beginning of every PTX text.
