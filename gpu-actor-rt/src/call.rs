@@ -222,7 +222,9 @@ impl<R: GpuData> AskStamped<R> {
                 return Ok(Stamped { value: R::decode(bytes), stamp: hlc });
             }
             Outcome::Fault { actor, code_site, method } => {
-                target.system.fault(RawId(actor), code_site, method).into()
+                let fault = target.system.fault(RawId(actor), code_site, method);
+                tracing::debug!(%fault, "a handler faulted");
+                fault.into()
             }
             Outcome::TimedOut => {
                 let after = self.timeout();

@@ -9,10 +9,9 @@ use std::time::Duration;
 use gpu_actor_rt::device::soft::{Soft, SoftConfig};
 use gpu_actor_rt::device::{
     Allocation, Device, DeviceError, DeviceInfo, DeviceKind, LaunchRequest, LaunchStatus, Launched,
-    LoadReport, LoadedModule, MemoryInfo, MemoryKind,
+    LoadReport, LoadedModule, MemoryInfo, MemoryKind, VerifiedModule,
 };
 use gpu_actor_rt::prelude::*;
-use kernels_ptx::module::VerifiedModule;
 
 /// Echoes.
 #[gpu_actor]
@@ -52,7 +51,8 @@ struct Flaky {
 impl Flaky {
     fn new() -> Self {
         Self {
-            soft: Soft::open(&SoftConfig { name: "Flaky".into(), ..SoftConfig::default() }).unwrap(),
+            soft: Soft::open(&SoftConfig { name: "Flaky".into(), ..SoftConfig::default() })
+                .expect("it opens"),
             allocations: AtomicI64::new(i64::MAX),
             fails_to_launch: AtomicBool::new(false),
             timer_ahead: 0,
@@ -62,7 +62,7 @@ impl Flaky {
 
     /// The device falls off the bus.
     fn die(&self) {
-        self.launch.lock().unwrap().as_ref().unwrap().abort();
+        self.launch.lock().expect("no panic").as_ref().expect("it was launched").abort();
     }
 }
 
@@ -112,7 +112,7 @@ impl Device for Flaky {
         }
         // SAFETY: passed on as it came.
         let launch: Arc<dyn Launched> = unsafe { self.soft.launch(request) }?.into();
-        *self.launch.lock().unwrap() = Some(Arc::clone(&launch));
+        *self.launch.lock().expect("no panic") = Some(Arc::clone(&launch));
         Ok(Box::new(Shared(launch)))
     }
 }

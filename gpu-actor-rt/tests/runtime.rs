@@ -2,7 +2,7 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -38,6 +38,7 @@ impl Probe {
 
     #[handler]
     fn pass(&mut self, cx: &mut Cx, to: ActorId<Probe>, n: u64) {
+        self.count += 1;
         cx.tell(to.add(n));
     }
 }
@@ -241,6 +242,28 @@ async fn a_dead_letter_is_counted_and_heard_of() {
     let stats = system.stats();
     assert_eq!((stats.sent, stats.dead_letters, stats.faulted, stats.handled), (1, 1, 0, 1));
     system.shutdown().await.unwrap();
+}
+
+#[test]
+fn the_last_clone_may_go_on_the_runtimes_own_thread() {
+    struct Holder(Mutex<Option<ActorSystem>>);
+    impl Wake for Holder {
+        fn wake(self: Arc<Self>) {
+            *self.0.lock().unwrap() = None;
+        }
+    }
+    let system = block_on(ActorSystem::start(config())).unwrap();
+    let probe = system.actor::<Probe>(1);
+    let holder = Waker::from(Arc::new(Holder(Mutex::new(Some(system)))));
+    let mut ask = pin!(probe.add(1).into_future());
+    let begun = Instant::now();
+    // The reply wakes the holder, which ends the system on the thread that delivers replies.
+    if ask.as_mut().poll(&mut Context::from_waker(&holder)).is_pending() {
+        while !matches!(probe.add(1).tell(), Err(Error::Stopped | Error::Aborted { .. })) {
+            assert!(begun.elapsed() < Duration::from_mins(1), "the system does not end");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 /// The simplest executor: no timer, no reactor.

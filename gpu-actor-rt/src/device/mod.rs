@@ -11,7 +11,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kernels_ptx::module::VerifiedModule;
+pub use kernels_ptx::module::VerifiedModule;
 
 /// Which implementation of the seam runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

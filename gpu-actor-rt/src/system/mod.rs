@@ -36,6 +36,9 @@ use poller::{Poller, PollerLink};
 use running::Running;
 use waiters::Waiters;
 
+/// How long a reading of the counters may wait for a burst to be published.
+const SETTLE: Duration = Duration::from_millis(1);
+
 /// A running actor system: a ring kernel on a device, and the actors in its memory. Clones share it.
 ///
 /// Dropping the last clone without [`shutdown`](Self::shutdown) ends the kernel at once: messages that were not handled
@@ -161,9 +164,12 @@ impl ActorSystem {
     }
 
     /// What runs, and what has happened so far.
+    ///
+    /// Workers publish their counters after a burst of messages. While messages are in flight this gives them a moment (at
+    /// most a millisecond), so that a message whose reply has come is counted.
     pub fn stats(&self) -> Stats {
         let inner = &self.owner.inner;
-        let counters = inner.running.counters();
+        let counters = inner.running.settled_counters(SETTLE);
         let info = inner.device.info();
         Stats {
             device: info.name,
@@ -277,7 +283,10 @@ impl Owner {
         inner.poller.leave();
         running.launched().signal_host();
         let thread = self.poller.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // A waker that the poller wakes may own the last clone of the system: a thread cannot wait for itself, and this
+        // one leaves as soon as it returns from here.
         if let Some(thread) = thread
+            && thread.thread().id() != std::thread::current().id()
             && thread.join().is_err()
         {
             tracing::error!("the poller panicked; this is a bug in gpu-actor");

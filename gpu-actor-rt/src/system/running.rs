@@ -181,6 +181,18 @@ impl Running {
         counters
     }
 
+    /// The counters, after workers that have just finished had time to publish theirs.
+    pub(crate) fn settled_counters(&self, patience: Duration) -> Counters {
+        let begun = Instant::now();
+        loop {
+            let counters = self.counters();
+            if counters.in_flight() == 0 || begun.elapsed() >= patience || self.order() != control::RUN {
+                return counters;
+            }
+            std::thread::yield_now();
+        }
+    }
+
     /// Waits until no message is in flight; `false` when time is up or the launch has ended before.
     pub(crate) fn await_quiescence(&self, deadline: Option<Instant>) -> bool {
         let mut backoff = Backoff::default();
