@@ -14,7 +14,7 @@ fn check(name: &str, functions: impl IntoIterator<Item = Function>) {
     let text = support::module(functions).ptx().to_owned();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{name}.ptx"));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, text).unwrap();
+        fs::write(&path, text).expect("the golden folder can be written");
         return;
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();

@@ -286,8 +286,14 @@ fn rule_6_addresses() {
     accepts(entry(&[], vec![bytes(4, 4, 8)]));
     refuses(6, entry(&[], vec![bytes(8, 4, 8)]));
     refuses(6, entry(&[], vec![bytes(4, 8, 4)]));
-    refuses(6, entry(&[], vec![bytes(4, 3, 0)]));
-    refuses(6, entry(&[], vec![bytes(4, 16, 0)]));
+    let words = |align| {
+        let (dst, src) = (at_reg(0), at_reg(0));
+        entry(&[Ty::U64], vec![copy(0, u64(0)), Stmt::Copy { dst, src, size: 48, align }])
+    };
+    accepts(words(8));
+    for align in [0, 3, 16] {
+        refuses(6, words(align));
+    }
     let from = |src| Stmt::Copy { dst: at_slot(0), src, size: 8, align: 8 };
     refuses(6, entry(&[], vec![from(at_slot(8))]));
     let store = Stmt::Store { ty: Ty::U64, address: at_slot(8), value: u64(1), order: Order::Weak };
