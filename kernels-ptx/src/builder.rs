@@ -37,8 +37,9 @@ use control::Open;
 
 /// The most statements that a function may have.
 const MAX_STATEMENTS: u64 = 200_000;
-/// The most bytes of stack that a function may have.
-const MAX_STACK: u64 = 64 * 1024;
+/// The most bytes of stack that a function may have. A device sets them aside for every thread that it could ever run
+/// at once: on the largest, a quarter of a million.
+const MAX_STACK: u64 = 16 * 1024;
 
 /// Builds one function.
 ///

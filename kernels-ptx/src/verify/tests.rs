@@ -149,11 +149,31 @@ fn rule_2_operations_fit_their_operands() {
     bad(&[Ty::F32], Op::Cast(truth()));
     bad(&[Ty::U32], Op::Bitcast(constant(Ty::I32, 0)));
     bad(&[Ty::U64], Op::Bitcast(constant(Ty::F32, 0)));
-    // Constants.
-    bad(&[Ty::U8], Op::Copy(constant(Ty::U8, 256)));
+    bad(&[Ty::F32], Op::MulAdd(constant(Ty::F32, 0), constant(Ty::F32, 0), constant(Ty::F64, 0)));
+    // Constants, wherever they stand.
+    let wide = constant(Ty::U8, 256);
+    let byte = constant(Ty::U8, 1);
+    let nan = constant(Ty::F32, 1 << 32);
+    let one = constant(Ty::F32, 1);
+    bad(&[Ty::U8], Op::Copy(wide));
+    bad(&[Ty::U8], Op::Unary(UnaryOp::Not, wide));
+    bad(&[Ty::U8], Op::Binary(BinaryOp::Add, wide, byte));
+    bad(&[Ty::U8], Op::Binary(BinaryOp::Add, byte, wide));
+    bad(&[Ty::Bool], Op::Compare(CompareOp::Eq, wide, byte));
+    bad(&[Ty::Bool], Op::Compare(CompareOp::Eq, byte, wide));
+    bad(&[Ty::U8], Op::Select { cond: truth(), yes: wide, no: byte });
+    bad(&[Ty::U8], Op::Select { cond: truth(), yes: byte, no: wide });
+    bad(&[Ty::F32], Op::MulAdd(nan, one, one));
+    bad(&[Ty::U32], Op::Cast(wide));
+    bad(&[Ty::U32], Op::Bitcast(nan));
     bad(&[Ty::Bool], Op::Copy(constant(Ty::Bool, 2)));
     let too_wide = constant(Ty::U32, 1 << 32);
     refuses(2, entry(&[], vec![Stmt::Nanosleep(too_wide)]));
+    let mut result = handler(&[], vec![]);
+    result.body = vec![Stmt::Return(Some(too_wide))];
+    refuses(2, result);
+    let args = vec![u64(0), u64(0), Operand::Const(Const { ty: Ty::Bool, bits: 4 })];
+    refuses(2, entry(&[], vec![Stmt::Call { dst: None, symbol: "f".into(), args }]));
     // Statements.
     let bad = |regs: &[Ty], stmt: Stmt| refuses(2, entry(regs, vec![stmt]));
     bad(&[], Stmt::Nanosleep(u64(1)));
@@ -172,9 +192,12 @@ fn rule_2_operations_fit_their_operands() {
     bad(&[Ty::U32, Ty::U32], overflowing(0, 1, u32(1), u32(2)));
     bad(&[Ty::Bool, Ty::Bool], overflowing(0, 1, truth(), truth()));
     bad(&[Ty::F32, Ty::Bool], overflowing(0, 1, constant(Ty::F32, 0), constant(Ty::F32, 0)));
+    bad(&[Ty::U32, Ty::Bool], overflowing(0, 1, too_wide, u32(1)));
+    bad(&[Ty::U32, Ty::Bool], overflowing(0, 1, u32(1), too_wide));
     let warp = |dst, op| Stmt::Warp { dst, op, mask: u32(1) };
     bad(&[Ty::U32], warp(Some(Reg(0)), WarpOp::Shuffle { value: u64(0), source: u32(0) }));
     bad(&[Ty::U64], warp(Some(Reg(0)), WarpOp::Shuffle { value: u64(0), source: u64(0) }));
+    bad(&[Ty::U64], warp(Some(Reg(0)), WarpOp::Shuffle { value: u32(0), source: u32(0) }));
     bad(&[Ty::U32], warp(Some(Reg(0)), WarpOp::Ballot { predicate: u32(0) }));
     bad(&[Ty::U32], warp(Some(Reg(0)), WarpOp::MatchAny { value: u32(0) }));
     bad(&[Ty::U32], warp(Some(Reg(0)), WarpOp::Sync));
@@ -206,6 +229,7 @@ fn rule_2_operations_fit_their_operands() {
         overflow: None,
     };
     refuses(2, entry(&[Ty::U32], vec![divide(0, u32(1), u64(2))]));
+    refuses(2, entry(&[Ty::U32], vec![divide(0, too_wide, u32(2))]));
     refuses(2, entry(&[Ty::U64], vec![divide(0, u32(1), u32(2))]));
     refuses(2, entry(&[Ty::F32], vec![divide(0, constant(Ty::F32, 1), constant(Ty::F32, 2))]));
 }

@@ -108,6 +108,19 @@ macro_rules! integer {
                     "h_saturating_sub" => is(x.saturating_sub(y)),
                     "h_saturating_mul" => is(x.saturating_mul(y)),
                     "h_overflowing_add" => is(x.overflowing_add(y).1),
+                    "h_overflowing_sub" => is(x.overflowing_sub(y).1),
+                    "h_overflowing_mul" => is(x.overflowing_mul(y).0),
+                    "h_shl_i64" => {
+                        unless(u32::try_from(y as i64).ok().and_then(|by| x.checked_shl(by)), OVERFLOW)
+                    }
+                    "h_shr_i8" => {
+                        unless(u32::try_from(y as i8).ok().and_then(|by| x.checked_shr(by)), OVERFLOW)
+                    }
+                    "h_wrapping_pow" => is(x.wrapping_pow(amount)),
+                    "h_count_zeros" => is(x.count_zeros()),
+                    "h_leading_ones" => is(x.leading_ones()),
+                    "h_trailing_ones" => is(x.trailing_ones()),
+                    "h_is_power_of_two" => is(x.count_ones() == 1),
                     "h_rem_euclid" => unless(x.checked_rem_euclid(y), divide),
                     "h_div_euclid" => unless(x.checked_div_euclid(y), divide),
                     "h_pow" => unless(x.checked_pow(amount), OVERFLOW),
@@ -134,6 +147,8 @@ macro_rules! signed {
             "h_unsigned_abs" => is(x.unsigned_abs()),
             "h_signum" => is(x.signum()),
             "h_is_negative" => is(x.is_negative()),
+            "h_is_positive" => is(x.is_positive()),
+            "h_wrapping_abs" => is(x.wrapping_abs()),
             _ => return None,
         }));
     )* };
@@ -198,6 +213,7 @@ macro_rules! float {
                     "h_is_finite" => is(x.is_finite()),
                     "h_is_infinite" => is(x.is_infinite()),
                     "h_is_sign_negative" => is(x.is_sign_negative()),
+                    "h_is_sign_positive" => is(x.is_sign_positive()),
                     "h_to_bits" => is(x.to_bits()),
                     "h_from_bits" => is(x),
                     _ => return None,

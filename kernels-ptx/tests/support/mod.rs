@@ -138,6 +138,15 @@ where
         binary::<T, T>("h_saturating_sub", Builder::saturating_sub),
         binary::<T, T>("h_saturating_mul", Builder::saturating_mul),
         binary::<T, bool>("h_overflowing_add", |b, x, y| b.overflowing_add(x, y).1),
+        binary::<T, bool>("h_overflowing_sub", |b, x, y| b.overflowing_sub(x, y).1),
+        binary::<T, T>("h_overflowing_mul", |b, x, y| b.overflowing_mul(x, y).0),
+        binary::<T, T>("h_shl_i64", |b, x, y| b.shl(x, b.cast::<T, i64>(y), 12)),
+        binary::<T, T>("h_shr_i8", |b, x, y| b.shr(x, b.cast::<T, i8>(y), 13)),
+        binary::<T, T>("h_wrapping_pow", |b, x, y| b.wrapping_pow(x, amount(b, y), 14)),
+        binary::<T, u32>("h_count_zeros", |b, x, _| b.count_zeros(x)),
+        binary::<T, u32>("h_leading_ones", |b, x, _| b.leading_ones(x)),
+        binary::<T, u32>("h_trailing_ones", |b, x, _| b.trailing_ones(x)),
+        binary::<T, bool>("h_is_power_of_two", |b, x, _| b.is_power_of_two(x)),
         binary::<T, T>("h_rem_euclid", |b, x, y| b.rem_euclid(x, y, 9)),
         binary::<T, T>("h_div_euclid", |b, x, y| b.div_euclid(x, y, 10)),
         binary::<T, T>("h_pow", |b, x, y| b.pow(x, amount(b, y), 11)),
@@ -165,6 +174,8 @@ where
         binary::<T, T::Unsigned>("h_unsigned_abs", |b, x, _| b.unsigned_abs(x)),
         binary::<T, T>("h_signum", |b, x, _| b.signum(x)),
         binary::<T, bool>("h_is_negative", |b, x, _| b.is_negative(x)),
+        binary::<T, bool>("h_is_positive", |b, x, _| b.is_positive(x)),
+        binary::<T, T>("h_wrapping_abs", |b, x, _| b.wrapping_abs(x)),
     ]);
     functions
 }
@@ -194,6 +205,7 @@ where
         binary::<T, bool>("h_is_finite", |b, x, _| b.is_finite(x)),
         binary::<T, bool>("h_is_infinite", |b, x, _| b.is_infinite(x)),
         binary::<T, bool>("h_is_sign_negative", |b, x, _| b.is_sign_negative(x)),
+        binary::<T, bool>("h_is_sign_positive", |b, x, _| b.is_sign_positive(x)),
         binary::<T, T::Word>("h_to_bits", |b, x, _| b.to_bits(x)),
         binary::<T, T>("h_from_bits", |b, x, _| b.from_bits(b.to_bits(x))),
     ]);
