@@ -169,6 +169,7 @@ unsigned!(numbers_u8: u8, numbers_u16: u16, numbers_u32: u32, numbers_u64: u64);
 macro_rules! float {
     ($test:ident, $t:ty) => {
         #[test]
+        #[expect(clippy::float_cmp, reason = "that is what is tested")]
         fn $test() {
             let mut values: Vec<$t> =
                 vec![0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 0.499_999_97, 3.7, -3.7];

@@ -2,6 +2,7 @@
 
 use kernels_ptx::{
     abi::{fault::code, slot},
+    builder::Builder,
     lang::GpuData,
 };
 
@@ -116,6 +117,174 @@ fn sends() {
     assert_eq!([32, 40, 48].map(|at| word(first, at)), [NOW, 1 | 2 << 32, 3]);
     assert_eq!(header(second), [1 << 32, SELF_ID, 0]);
     assert_eq!(word(second, 32), u64::from(WORKER + LANE));
+}
+
+/// A value is what its place was when it was read, whatever happens to the place before the value is used: where the
+/// builder leaves out a copy, nobody may notice.
+#[test]
+fn values_outlive_their_places() {
+    let run = |body: fn(&Builder)| {
+        let state: Vec<u8> = [10u32, 20, 30, 40].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let outcome = Handlers::new(vec![support::handler("h", body)]).once("h", &state, &params(3, 1), 100);
+        assert!(!outcome.faulted, "{:?}", outcome.fault);
+        (<[u32; 4]>::decode(&outcome.reply), <[u32; 4]>::decode(&outcome.state))
+    };
+    // An element is overwritten between reading the array and using it.
+    let (reply, state) = run(|b| {
+        let place = b.state::<[u32; 4]>();
+        let before = b.read(place);
+        b.write(b.index(place, b.lit(1), 1), b.lit(99));
+        b.reply(before);
+    });
+    assert_eq!((reply, state), ([10, 20, 30, 40], [10, 99, 30, 40]));
+    // The same in one arm of an if.
+    let (reply, state) = run(|b| {
+        let place = b.state::<[u32; 4]>();
+        let before = b.read(place);
+        b.if_begin(b.eq(b.read(b.param::<u32>(0)), b.lit(3)));
+        b.write(b.index(place, b.lit(0), 1), b.lit(99));
+        b.if_end();
+        b.reply(before);
+    });
+    assert_eq!((reply, state), ([10, 20, 30, 40], [99, 20, 30, 40]));
+    // The index changes between forming the place and using it.
+    let (reply, _) = run(|b| {
+        let place = b.state::<[u32; 4]>();
+        let i = b.local(b.lit(1usize));
+        let element = b.index(place, b.read(i), 1);
+        b.write(i, b.lit(3));
+        let value = b.read(element);
+        b.write(element, b.lit(7));
+        let result = b.local(b.read(place));
+        b.write(b.index(result, b.read(i), 2), value);
+        b.reply(b.read(result));
+    });
+    assert_eq!(reply, [10, 7, 30, 20]);
+    // A local changes in a loop, and the value from before it is used inside and behind.
+    let (reply, _) = run(|b| {
+        let x = b.local(b.lit(5u32));
+        let before = b.read(x);
+        let sum = b.local(b.lit(0u32));
+        let turns = b.local(b.lit(0u32));
+        let label = b.loop_begin(1);
+        b.if_begin(b.eq(b.read(turns), b.lit(3)));
+        b.brk(label);
+        b.if_end();
+        b.write(sum, b.add(b.read(sum), before, 2));
+        b.write(x, b.add(b.read(x), b.lit(1), 3));
+        b.write(turns, b.add(b.read(turns), b.lit(1), 4));
+        b.loop_end();
+        let result = b.slot::<[u32; 4]>();
+        for (i, value) in [b.read(sum), before, b.read(x), b.lit(0)].into_iter().enumerate() {
+            b.write(b.index(result, b.lit(i), 5), value);
+        }
+        b.reply(b.read(result));
+    });
+    assert_eq!(reply, [15, 5, 8, 0]);
+    // An array through an inlined function that changes its own copy.
+    let (reply, state) = run(|b| {
+        let place = b.state::<[u32; 4]>();
+        let frame = b.frame_begin::<[u32; 4]>("changed");
+        let own = b.local(b.read(place));
+        b.write(b.index(own, b.lit(2), 1), b.lit(1));
+        b.if_begin(b.eq(b.read(b.param::<u32>(4)), b.lit(1)));
+        b.ret(&frame, b.read(own));
+        b.if_end();
+        b.ret(&frame, b.read(place));
+        b.reply(b.frame_end(frame));
+    });
+    assert_eq!((reply, state), ([10, 20, 1, 40], [10, 20, 30, 40]));
+    // Two values exchange their places.
+    let (_, state) = run(|b| {
+        let place = b.state::<[u32; 4]>();
+        let (p, q) = (b.index(place, b.lit(0), 1), b.index(place, b.lit(3), 1));
+        let (x, y) = (b.read(p), b.read(q));
+        b.write(p, y);
+        b.write(q, x);
+    });
+    assert_eq!(state, [40, 20, 30, 10]);
+    // Registers exchange, too.
+    let (reply, _) = run(|b| {
+        let (x, y) = (b.local(b.lit(1u32)), b.local(b.lit(2u32)));
+        let (old_x, old_y) = (b.read(x), b.read(y));
+        b.write(x, old_y);
+        b.write(y, old_x);
+        let result = b.local(b.lit([0u32; 4]));
+        b.write(b.index(result, b.lit(0), 1), b.read(x));
+        b.write(b.index(result, b.lit(1), 1), b.read(y));
+        b.reply(b.read(result));
+    });
+    assert_eq!(reply, [2, 1, 0, 0]);
+}
+
+/// Loops inside arms inside loops, left and continued from everywhere.
+#[test]
+fn nested_loops_go_where_rust_goes() {
+    fn native(limit: u32) -> u64 {
+        let mut sum = 0u64;
+        let mut i = 0u32;
+        'outer: while i < limit {
+            i += 1;
+            let mut j = 0u32;
+            loop {
+                j += 1;
+                if j > i {
+                    continue 'outer;
+                }
+                if (i ^ j) & 3 == 1 {
+                    continue;
+                }
+                if sum > 500 {
+                    break 'outer;
+                }
+                if j == 7 {
+                    break;
+                }
+                sum += u64::from(i * j);
+            }
+            sum += 1;
+        }
+        sum
+    }
+    let function = support::handler("h", |b| {
+        let limit = b.read(b.param::<u32>(0));
+        let (sum, i) = (b.local(b.lit(0u64)), b.local(b.lit(0u32)));
+        let outer = b.loop_begin(1);
+        b.if_begin(b.lt(b.read(i), limit));
+        b.if_else();
+        b.brk(outer);
+        b.if_end();
+        b.write(i, b.add(b.read(i), b.lit(1), 2));
+        let j = b.local(b.lit(0u32));
+        let inner = b.loop_begin(3);
+        b.write(j, b.add(b.read(j), b.lit(1), 4));
+        b.if_begin(b.gt(b.read(j), b.read(i)));
+        b.cont(outer);
+        b.if_end();
+        b.if_begin(b.eq(b.bitand(b.bitxor(b.read(i), b.read(j)), b.lit(3)), b.lit(1)));
+        b.cont(inner);
+        b.if_else();
+        b.if_begin(b.gt(b.read(sum), b.lit(500)));
+        b.brk(outer);
+        b.if_else();
+        b.if_begin(b.eq(b.read(j), b.lit(7)));
+        b.brk(inner);
+        b.if_else();
+        b.write(sum, b.add(b.read(sum), b.cast(b.mul(b.read(i), b.read(j), 5)), 6));
+        b.if_end();
+        b.if_end();
+        b.if_end();
+        b.loop_end();
+        b.write(sum, b.add(b.read(sum), b.lit(1), 7));
+        b.loop_end();
+        b.reply(b.read(sum));
+    });
+    let handlers = Handlers::new(vec![function]);
+    for limit in [0, 1, 2, 3, 5, 6, 7, 8, 9, 12, 40] {
+        let outcome = handlers.once("h", &[0], &params(limit, 0), 10_000);
+        assert!(!outcome.faulted, "{:?}", outcome.fault);
+        assert_eq!(word(&outcome.reply, 0), native(limit), "limit {limit}");
+    }
 }
 
 #[test]
