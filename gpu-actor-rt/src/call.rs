@@ -20,10 +20,41 @@ use crate::error::{Error, Result};
 use crate::id::RawId;
 use crate::refs::Target;
 use crate::ring::{PAYLOAD_WORDS, Refused};
+use crate::system::Place;
 
 /// A call that has not been sent yet. Await it for the reply, or [`tell`](Self::tell) it.
 ///
 /// Dropped without either, it does nothing.
+///
+/// ```
+/// use gpu_actor_rt::prelude::*;
+///
+/// # #[gpu_actor]
+/// # #[derive(Default)]
+/// # struct Account { balance: u64 }
+/// # #[gpu_actor]
+/// # impl Account {
+/// #     #[handler]
+/// #     fn deposit(&mut self, amount: u64) -> u64 { self.balance += amount; self.balance }
+/// #     #[handler]
+/// #     fn withdraw(&mut self, amount: u64) { self.balance -= amount; }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> gpu_actor_rt::Result<()> {
+/// use std::time::Duration;
+///
+/// let system = ActorSystem::start(Config::default()).await?;
+/// let alice = system.actor::<Account>("alice");
+/// alice.deposit(1).tell()?;                                            // do not wait for anything
+/// alice.deposit(2).tell_wait().await?;                                 // wait for space in the mailbox
+/// let balance = alice.deposit(3).await?;                               // wait for the reply
+/// assert_eq!(balance, 6);
+/// let later = alice.deposit(4).timeout(Duration::from_secs(60)).ask_stamped().await?;
+/// assert_eq!(later.value, 10);
+/// assert!(system.now() > later.stamp);
+/// system.shutdown().await
+/// # }
+/// ```
 #[must_use = "a call does nothing until it is awaited or told"]
 pub struct Call<R> {
     message: Prepared,
@@ -79,12 +110,18 @@ impl<R: GpuData> Call<R> {
 
     /// Sends the message without waiting for a reply, but waits for space in the mailbox.
     pub fn tell_wait(self) -> TellWait {
-        TellWait { message: self.message }
+        TellWait { message: self.message, waits: None }
     }
 
     /// Sends the message and waits for the reply with its clock stamp.
     pub fn ask_stamped(self) -> AskStamped<R> {
-        AskStamped { message: self.message, timeout: self.timeout, state: State::New, reply: PhantomData }
+        AskStamped {
+            message: self.message,
+            timeout: self.timeout,
+            state: State::New,
+            place: Place::default(),
+            reply: PhantomData,
+        }
     }
 }
 
@@ -110,15 +147,21 @@ impl Prepared {
     }
 
     /// Posts, or registers the waker to be woken when there is space.
-    fn post_or_wait(&self, id: RawId, corr: u64, waker: &Waker) -> Poll<Result<(), Refused>> {
+    fn post_or_wait(
+        &self,
+        id: RawId,
+        corr: u64,
+        place: &mut Place,
+        waker: &Waker,
+    ) -> Poll<Result<(), Refused>> {
         match self.post(id, corr) {
             Err(Refused::Full) => {
                 let system = &self.target.system;
-                system.waiters[id.worker() as usize].register(waker);
+                system.waiters[id.worker() as usize].register(place, waker);
                 // Between the first try and the registration a slot may have become free.
                 match self.post(id, corr) {
                     Err(Refused::Full) => {
-                        system.wake_poller_before(0);
+                        system.wake_poller_for_space();
                         Poll::Pending
                     }
                     done => Poll::Ready(done),
@@ -144,14 +187,28 @@ impl Prepared {
 #[must_use = "futures do nothing unless awaited"]
 pub struct TellWait {
     message: Prepared,
+    /// Where it waits, and its place in the queue there.
+    waits: Option<(RawId, Place)>,
 }
 
 impl Future for TellWait {
     type Output = Result<()>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let id = self.message.target.resolve()?;
-        self.message.post_or_wait(id, 0, cx.waker()).map_err(|refused| self.message.refused(refused))
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let Self { message, waits } = &mut *self;
+        let (id, place) = match waits {
+            Some(waits) => waits,
+            None => waits.insert((message.target.resolve()?, Place::default())),
+        };
+        message.post_or_wait(*id, 0, place, cx.waker()).map_err(|refused| message.refused(refused))
+    }
+}
+
+impl Drop for TellWait {
+    fn drop(&mut self) {
+        if let Some((id, place)) = &mut self.waits {
+            self.message.target.system.waiters[id.worker() as usize].forget(place);
+        }
     }
 }
 
@@ -180,6 +237,7 @@ pub struct AskStamped<R> {
     message: Prepared,
     timeout: Option<Duration>,
     state: State,
+    place: Place,
     reply: PhantomData<fn() -> R>,
 }
 
@@ -187,16 +245,23 @@ pub struct AskStamped<R> {
 #[derive(Clone, Copy, Debug)]
 enum State {
     New,
-    /// Has an entry, waits for space in the mailbox.
+    /// Has an entry, is not in the mailbox yet: waits for space.
     Unsent(RawId, Ticket),
     /// Waits for its reply.
     Sent(Ticket),
     Done,
 }
 
-impl<R: GpuData> AskStamped<R> {
+impl<R> AskStamped<R> {
     fn timeout(&self) -> Duration {
         self.timeout.unwrap_or(self.message.target.system.settings.config.ask_timeout)
+    }
+
+    /// Takes an ask that was never sent out of the queue for space.
+    fn leave_queue(&mut self) {
+        if let State::Unsent(id, _) = self.state {
+            self.message.target.system.waiters[id.worker() as usize].forget(&mut self.place);
+        }
     }
 
     fn begin(&mut self) -> Result<(RawId, Ticket)> {
@@ -213,7 +278,11 @@ impl<R: GpuData> AskStamped<R> {
         Ok((id, ticket))
     }
 
-    fn finish(&mut self, outcome: &Outcome) -> Result<Stamped<R>> {
+    fn finish(&mut self, outcome: &Outcome) -> Result<Stamped<R>>
+    where
+        R: GpuData,
+    {
+        self.leave_queue();
         self.state = State::Done;
         let (target, method) = (&self.message.target, self.message.method);
         Err(match *outcome {
@@ -254,14 +323,16 @@ impl<R: GpuData> Future for AskStamped<R> {
         if let Poll::Ready(outcome) = self.message.target.system.asks.poll(ticket, cx.waker()) {
             return Poll::Ready(self.finish(&outcome));
         }
-        if let State::Unsent(id, ticket) = self.state
-            && let Poll::Ready(posted) = self.message.post_or_wait(id, ticket.corr(), cx.waker())
+        let Self { message, state, place, .. } = &mut *self;
+        if let State::Unsent(id, ticket) = *state
+            && let Poll::Ready(posted) = message.post_or_wait(id, ticket.corr(), place, cx.waker())
         {
-            self.state = State::Sent(ticket);
+            message.target.system.waiters[id.worker() as usize].forget(place);
+            *state = State::Sent(ticket);
             if let Err(refused) = posted {
-                self.message.target.system.asks.cancel(ticket);
-                self.state = State::Done;
-                return Poll::Ready(Err(self.message.refused(refused)));
+                message.target.system.asks.cancel(ticket);
+                *state = State::Done;
+                return Poll::Ready(Err(message.refused(refused)));
             }
         }
         Poll::Pending
@@ -273,6 +344,7 @@ impl<R> Drop for AskStamped<R> {
         if let State::Unsent(_, ticket) | State::Sent(ticket) = self.state {
             self.message.target.system.asks.cancel(ticket);
         }
+        self.leave_queue();
     }
 }
 

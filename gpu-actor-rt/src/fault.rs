@@ -73,7 +73,36 @@ impl fmt::Display for FaultKind {
     }
 }
 
-/// A message that faulted: what, whose, where.
+/// A message that faulted: what, whose, where. Comes as [`Error::Fault`](crate::Error::Fault) or from
+/// [`ActorSystem::subscribe_faults`](crate::ActorSystem::subscribe_faults).
+///
+/// ```
+/// use gpu_actor_rt::prelude::*;
+///
+/// # #[gpu_actor]
+/// # #[derive(Default)]
+/// # struct Account { balance: u64 }
+/// # #[gpu_actor]
+/// # impl Account {
+/// #     #[handler]
+/// #     fn deposit(&mut self, amount: u64) -> u64 { self.balance += amount; self.balance }
+/// #     #[handler]
+/// #     fn withdraw(&mut self, amount: u64) { self.balance -= amount; }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> gpu_actor_rt::Result<()> {
+/// let system = ActorSystem::start(Config::default()).await?;
+/// match system.actor::<Account>("poor").withdraw(1).await {
+///     Err(Error::Fault(fault)) => {
+///         assert_eq!(fault.kind, FaultKind::Overflow);
+///         assert_eq!((fault.actor.as_str(), fault.handler), ("\"poor\"", "withdraw"));
+///         assert!(fault.line > 0 && !fault.file.is_empty());
+///     }
+///     other => panic!("{other:?}"),
+/// }
+/// system.shutdown().await
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fault {

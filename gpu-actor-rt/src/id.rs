@@ -15,6 +15,42 @@ use crate::actor::Actor;
 ///
 /// Handlers send through it, `cx.tell(to.deposit(5))`; the host gets one from [`ActorRef::id`](crate::ActorRef::id). The
 /// default id names no actor; a message to it is a dead letter.
+///
+/// ```
+/// use gpu_actor_rt::prelude::*;
+///
+/// #[gpu_actor]
+/// #[derive(Default)]
+/// struct Link { next: ActorId<Link>, value: u64 }
+///
+/// #[gpu_actor]
+/// impl Link {
+///     #[handler]
+///     fn connect(&mut self, next: ActorId<Link>) { self.next = next; }
+///
+///     #[handler]
+///     fn put(&mut self, cx: &mut Cx, value: u64, hops: u32) {
+///         self.value = value;
+///         if hops > 0 {
+///             cx.tell(self.next.put(value, hops - 1));
+///         }
+///     }
+///
+///     #[handler]
+///     fn get(&self) -> u64 { self.value }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> gpu_actor_rt::Result<()> {
+/// let system = ActorSystem::start(Config::default()).await?;
+/// let (first, second) = (system.actor::<Link>(1), system.actor::<Link>(2));
+/// first.connect(second.id()?).await?;
+/// first.put(7, 1).tell()?;
+/// system.drained().await?;
+/// assert_eq!(second.get().await?, 7);
+/// system.shutdown().await
+/// # }
+/// ```
 #[repr(transparent)]
 pub struct ActorId<T: Actor>(T::Id);
 

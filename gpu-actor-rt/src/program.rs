@@ -108,6 +108,16 @@ impl Program {
     }
 }
 
+/// The PTX of the handlers of one type, without the ring kernel around them.
+pub(crate) fn handlers_ptx(actor: &'static ActorInfo) -> Result<String> {
+    let mut module = Module::new("gpu_actor");
+    for info in actor.methods {
+        module.add(lower(actor, info)?);
+    }
+    let module = module.verify().map_err(|error| Error::Module(error.into()))?;
+    Ok(module.ptx().to_owned())
+}
+
 /// Lowers one handler.
 pub(crate) fn lower(actor: &'static ActorInfo, info: &'static MethodInfo) -> Result<Function> {
     let builder = Builder::handler(&symbol(actor, info));

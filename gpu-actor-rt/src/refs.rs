@@ -21,6 +21,30 @@ use crate::system::Inner;
 /// A reference to the actor of type `T` with some key, from [`ActorSystem::actor`](crate::ActorSystem::actor).
 ///
 /// It has one method per handler, which returns a [`Call`].
+///
+/// ```
+/// use gpu_actor_rt::prelude::*;
+///
+/// # #[gpu_actor]
+/// # #[derive(Default)]
+/// # struct Account { balance: u64 }
+/// # #[gpu_actor]
+/// # impl Account {
+/// #     #[handler]
+/// #     fn deposit(&mut self, amount: u64) -> u64 { self.balance += amount; self.balance }
+/// #     #[handler]
+/// #     fn withdraw(&mut self, amount: u64) { self.balance -= amount; }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> gpu_actor_rt::Result<()> {
+/// let system = ActorSystem::start(Config::default()).await?;
+/// let alice = system.actor::<Account>("alice");
+/// assert_eq!(alice.key().to_string(), "\"alice\"");
+/// assert_eq!(alice.deposit(1).await?, 1);
+/// assert_eq!(system.actor::<Account>("alice").deposit(1).await?, 2);   // the same actor
+/// system.shutdown().await
+/// # }
+/// ```
 pub struct ActorRef<T: Actor> {
     raw: RawRef,
     stubs: T::Ref,

@@ -2,6 +2,18 @@
 //!
 //! Rules kept here: hot traffic never crosses the seam (that is memory and atomics); a device accepts only a module
 //! that the verifier has passed; memory is given back by dropping its [`Allocation`], so it cannot be freed twice.
+//!
+//! ```
+//! use gpu_actor_rt::device::{Device, MemoryKind, soft::{Soft, SoftConfig}};
+//!
+//! let device = Soft::open(&SoftConfig { name: "mine".into(), ..SoftConfig::default() })?;
+//! let memory = device.alloc(MemoryKind::Device, 1024)?;
+//! device.copy_to_device(memory.address(), b"hello")?;
+//! let mut bytes = [0; 5];
+//! device.copy_from_device(&mut bytes, memory.address())?;
+//! assert_eq!(&bytes, b"hello");
+//! # Ok::<(), gpu_actor_rt::device::DeviceError>(())
+//! ```
 
 pub mod soft;
 
@@ -61,6 +73,8 @@ pub enum MemoryKind {
     Device,
     /// The host's, pinned and mapped into the device: both load and store.
     Mapped,
+    /// Managed: both load and store, and pages move to who uses them.
+    Unified,
 }
 
 /// A failure of a device or of its driver.
@@ -179,7 +193,7 @@ pub trait Allocation: fmt::Debug + Send + Sync {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// The host's address of the same memory, for [`MemoryKind::Mapped`].
+    /// The host's address of the same memory, for memory that both sides reach.
     fn host_ptr(&self) -> Option<NonNull<u8>>;
 }
 

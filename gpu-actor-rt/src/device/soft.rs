@@ -127,7 +127,10 @@ impl Device for Soft {
         let failed = |error| self.failed(format!("allocating {bytes} bytes"), error);
         Ok(match kind {
             MemoryKind::Device => Box::new(SoftMemory(self.device.alloc(bytes).map_err(failed)?)),
-            MemoryKind::Mapped => Box::new(SoftMapped(self.device.alloc_mapped(bytes).map_err(failed)?)),
+            // One memory for host and device: there is nothing to migrate.
+            MemoryKind::Mapped | MemoryKind::Unified => {
+                Box::new(SoftMapped(self.device.alloc_mapped(bytes).map_err(failed)?))
+            }
         })
     }
 

@@ -34,6 +34,7 @@ use crate::ring::{Envelope, Refused, wants_doorbell};
 use crate::stats::Stats;
 use poller::{Poller, PollerLink};
 use running::Running;
+pub(crate) use waiters::Place;
 use waiters::Waiters;
 
 /// How long a reading of the counters may wait for a burst to be published.
@@ -43,6 +44,33 @@ const SETTLE: Duration = Duration::from_millis(1);
 ///
 /// Dropping the last clone without [`shutdown`](Self::shutdown) ends the kernel at once: messages that were not handled
 /// are lost, asks that wait end with [`Error::Aborted`].
+///
+/// ```
+/// use gpu_actor_rt::prelude::*;
+///
+/// # #[gpu_actor]
+/// # #[derive(Default)]
+/// # struct Account { balance: u64 }
+/// # #[gpu_actor]
+/// # impl Account {
+/// #     #[handler]
+/// #     fn deposit(&mut self, amount: u64) -> u64 { self.balance += amount; self.balance }
+/// #     #[handler]
+/// #     fn withdraw(&mut self, amount: u64) { self.balance -= amount; }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> gpu_actor_rt::Result<()> {
+/// let system = ActorSystem::start(Config::default()).await?;
+/// let alice = system.actor::<Account>("alice");
+/// alice.deposit(100).tell()?;
+/// system.drained().await?;
+///
+/// let stats = system.stats();
+/// assert_eq!((stats.handled, stats.activated), (1, 1));
+/// println!("ran on {}, a {}", stats.device, stats.device_kind);
+/// system.shutdown().await
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ActorSystem {
     owner: Arc<Owner>,
@@ -197,6 +225,31 @@ impl ActorSystem {
 
     /// Faulted tells and dead letters, from now on. A subscriber that falls behind by more than
     /// [`Config::fault_history`] misses the oldest.
+    ///
+    /// ```
+    /// use gpu_actor_rt::prelude::*;
+    ///
+    /// # #[gpu_actor]
+    /// # #[derive(Default)]
+    /// # struct Account { balance: u64 }
+    /// # #[gpu_actor]
+    /// # impl Account {
+    /// #     #[handler]
+    /// #     fn deposit(&mut self, amount: u64) -> u64 { self.balance += amount; self.balance }
+    /// #     #[handler]
+    /// #     fn withdraw(&mut self, amount: u64) { self.balance -= amount; }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> gpu_actor_rt::Result<()> {
+    /// let system = ActorSystem::start(Config::default()).await?;
+    /// let mut faults = system.subscribe_faults();
+    /// system.actor::<Account>("poor").withdraw(1).tell()?;
+    /// let fault = faults.recv().await.expect("the system runs");
+    /// assert_eq!((fault.kind, fault.handler), (FaultKind::Overflow, "withdraw"));
+    /// println!("{fault}");
+    /// system.shutdown().await
+    /// # }
+    /// ```
     pub fn subscribe_faults(&self) -> broadcast::Receiver<Fault> {
         self.owner.inner.faults.subscribe()
     }
@@ -215,6 +268,32 @@ impl ActorSystem {
     ///
     /// While paused, the counters of [`stats`](Self::stats) balance: accepted + sent = handled + faulted + dead letters +
     /// in flight.
+    ///
+    /// ```
+    /// use gpu_actor_rt::prelude::*;
+    ///
+    /// # #[gpu_actor]
+    /// # #[derive(Default)]
+    /// # struct Account { balance: u64 }
+    /// # #[gpu_actor]
+    /// # impl Account {
+    /// #     #[handler]
+    /// #     fn deposit(&mut self, amount: u64) -> u64 { self.balance += amount; self.balance }
+    /// #     #[handler]
+    /// #     fn withdraw(&mut self, amount: u64) { self.balance -= amount; }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> gpu_actor_rt::Result<()> {
+    /// let system = ActorSystem::start(Config::default()).await?;
+    /// let alice = system.actor::<Account>("alice");
+    /// system.pause().await?;
+    /// alice.deposit(5).tell()?;
+    /// assert_eq!(system.stats().in_flight, 1);
+    /// system.resume().await?;
+    /// assert_eq!(alice.deposit(0).await?, 5);
+    /// system.shutdown().await
+    /// # }
+    /// ```
     pub async fn pause(&self) -> Result<()> {
         self.order(control::PAUSE).await
     }
@@ -339,6 +418,11 @@ impl Inner {
             std::thread::sleep(Duration::from_micros(50));
         }
         true
+    }
+
+    /// Wakes the poller if it would not look for space in the mailboxes soon.
+    pub(crate) fn wake_poller_for_space(&self) {
+        self.wake_poller_before(self.monotonic() + poller::SPACE.as_nanos() as u64);
     }
 
     /// What a fault record means.

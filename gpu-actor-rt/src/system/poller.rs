@@ -24,7 +24,7 @@ const BATCH: usize = 256;
 /// Empty passes before the poller sleeps.
 const SPINS: u32 = 32;
 /// How often mailboxes are looked at while tasks wait for space in them.
-const SPACE: Duration = Duration::from_micros(100);
+pub(super) const SPACE: Duration = Duration::from_micros(100);
 /// How often the clock is calibrated while messages flow.
 const TICK: Duration = Duration::from_secs(1);
 

@@ -115,6 +115,37 @@ pub fn check_handlers<T: Actor>(cases: u32, seed: u64) -> Result<Report, Mismatc
     check(T::info(), cases, seed)
 }
 
+/// The PTX of the handlers of `T`, verified: to read, to keep as a golden file, to assemble with NVIDIA's `ptxas`.
+///
+/// # Errors
+/// When a handler cannot be lowered.
+///
+/// ```
+/// use gpu_actor_rt::{prelude::*, testing};
+///
+/// #[gpu_actor]
+/// #[derive(Default)]
+/// struct Adder {
+///     sum: u64,
+/// }
+///
+/// #[gpu_actor]
+/// impl Adder {
+///     #[handler]
+///     fn add(&mut self, n: u64) {
+///         self.sum += n;
+///     }
+/// }
+///
+/// # fn main() -> gpu_actor_rt::Result<()> {
+/// assert!(testing::ptx::<Adder>()?.contains("add.u64"));
+/// # Ok(())
+/// # }
+/// ```
+pub fn ptx<T: Actor>() -> crate::error::Result<String> {
+    crate::program::handlers_ptx(T::info())
+}
+
 fn check(info: &'static ActorInfo, cases: u32, seed: u64) -> Result<Report, Mismatch> {
     let device = Soft::open(&SoftConfig::default()).map_err(Error::from)?;
     let batch = Batch::load(&device, info)?;
