@@ -69,6 +69,7 @@ impl Aircraft {
 }
 // ANCHOR_END: aircraft
 
+// ANCHOR: helper
 /// The totals after one more arrival.
 #[gpu_fn]
 fn one_more(before: Totals, delay: i32, miles: u32) -> Totals {
@@ -79,6 +80,7 @@ fn one_more(before: Totals, delay: i32, miles: u32) -> Totals {
     after.delay_max = before.delay_max.max(delay);
     after
 }
+// ANCHOR_END: helper
 
 /// One airline, keyed by its two-letter code.
 #[gpu_actor]
