@@ -60,6 +60,12 @@ impl WarpKind {
         WarpKind::Elect,
     ];
 
+    /// Whether the result is the same for all lanes that take part.
+    fn is_uniform(self) -> bool {
+        use WarpKind::{Elect, MatchAny, ShflBfly, ShflDown, ShflIdx, ShflUp};
+        !matches!(self, ShflUp | ShflDown | ShflBfly | ShflIdx | MatchAny | Elect)
+    }
+
     pub(crate) fn from_number(number: u32) -> Option<WarpKind> {
         Self::ALL.get(number as usize).copied()
     }
@@ -80,7 +86,7 @@ pub(crate) struct WarpOp {
 pub(crate) const PREDICATE: u64 = 1 << 32;
 
 /// The part that lanes take in one instruction, by lane number in the warp.
-type Parts = [Option<WarpOp>; WARP_SIZE as usize];
+type Parts = [Option<WarpOp>];
 
 /// The result for the lane `me`: a value in the low half and a predicate at [`PREDICATE`].
 fn result(parts: &Parts, me: u32, op: &WarpOp) -> u64 {
@@ -154,9 +160,7 @@ pub(crate) fn warp_op(lane: &Lane, op: WarpOp) -> u64 {
         lane.end();
     }
     if block.lanes.len() == 1 {
-        let mut parts: Parts = [None; 32];
-        parts[0] = Some(op);
-        return result(&parts, 0, &op);
+        return result(&[Some(op)], 0, &op);
     }
     lane.state.set(State::Warp(op));
     if !try_complete(block, lane.warp_id, &op) {
@@ -169,17 +173,29 @@ pub(crate) fn warp_op(lane: &Lane, op: WarpOp) -> u64 {
 /// Completes the instruction if every live lane of its mask has come, and makes those lanes ready.
 fn try_complete(block: &Block<'_>, warp: u32, op: &WarpOp) -> bool {
     let lanes = block.warp(warp);
-    let mut parts: Parts = [None; 32];
-    for (at, lane) in lanes.iter().enumerate().filter(|(at, _)| op.mask >> at & 1 == 1) {
-        match lane.state.get() {
-            State::Ended => {}
-            State::Warp(other) if other.kind == op.kind && other.mask == op.mask => parts[at] = Some(other),
-            _ => return false,
-        }
+    let members = || lanes.iter().enumerate().filter(|(at, _)| op.mask >> at & 1 == 1);
+    let part = |lane: &Lane| match lane.state.get() {
+        State::Warp(other) if other.kind == op.kind && other.mask == op.mask => Some(other),
+        _ => None,
+    };
+    // Lanes have their turns in order, so the one that is still missing is mostly the last.
+    let missing = |lane: &Lane| part(lane).is_none() && !matches!(lane.state.get(), State::Ended);
+    if members().rev().any(|(_, lane)| missing(lane)) {
+        return false;
     }
+    let mut parts = [None; WARP_SIZE as usize];
+    for (at, lane) in members() {
+        parts[at] = part(lane);
+    }
+    let mut common = None;
     for (at, lane) in lanes.iter().enumerate() {
         if let Some(part) = &parts[at] {
-            lane.result.set(result(&parts, at as u32, part));
+            let own = |part| result(&parts, at as u32, part);
+            lane.result.set(if op.kind.is_uniform() {
+                *common.get_or_insert_with(|| own(part))
+            } else {
+                own(part)
+            });
             lane.state.set(State::Ready);
         }
     }

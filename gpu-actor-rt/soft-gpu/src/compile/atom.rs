@@ -68,11 +68,11 @@ impl<'a> Lower<'_, '_, 'a> {
         }
         let space = Self::space(&mut mods);
         let Some(op) = mods.take_any(&OPS) else {
-            return Err(match mods.take_ty() {
-                Some(_) => self.type_error("needs an operation such as `.add`"),
-                None => {
-                    self.unsupported(i.modifiers.last().copied().unwrap_or(i.opcode), "no such operation")
+            return Err(match mods.left() {
+                Some(left) if Ty::from_modifier(left).is_none() => {
+                    self.unsupported(left, "no such operation")
                 }
+                _ => self.type_error("needs an operation such as `.add`"),
             });
         };
         let ty = self.ty(&mut mods)?;

@@ -24,14 +24,14 @@ const ROUNDS: [(&str, Round); 4] =
 
 impl<'a> Lower<'_, '_, 'a> {
     pub(super) fn convert(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
-        let to = self.ty(&mut mods)?;
-        let from = self.ty(&mut mods)?;
         let integral = mods.take_any(&ROUNDS);
         let nearest = mods.take(".rn");
         if let Some(mode) = [".rz", ".rm", ".rp"].into_iter().find(|m| mods.take(m)) {
             return Err(self.unsupported(mode, "only rounding to nearest even, `.rn`, is known here"));
         }
         let (flush, saturate) = (mods.take(".ftz"), mods.take(".sat"));
+        let to = self.ty(&mut mods)?;
+        let from = self.ty(&mut mods)?;
         self.done(&mods)?;
         if to == Ty::Pred || from == Ty::Pred {
             return Err(self.bad_type(Ty::Pred));

@@ -94,7 +94,8 @@ impl Modifiers<'_, '_> {
         Some(ty)
     }
 
-    fn left(&self) -> Option<&str> {
+    /// The first that has not been ticked off.
+    pub(super) fn left(&self) -> Option<&str> {
         self.list.iter().enumerate().find(|(i, _)| self.used >> i & 1 == 0).map(|(_, m)| *m)
     }
 }

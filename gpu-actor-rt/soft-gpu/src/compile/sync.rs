@@ -150,7 +150,10 @@ impl<'a> Lower<'_, '_, 'a> {
         if mods.take(".sync") {
             return Ok(());
         }
-        Err(self.unsupported("", "the form without `.sync` does not exist on the targets this device knows"))
+        Err(self.unsupported(
+            self.opcode,
+            "the form without `.sync` does not exist on the targets this device knows",
+        ))
     }
 
     /// `shfl.sync.{up,down,bfly,idx}.b32 d[|p], a, b, c, mask;`

@@ -118,7 +118,7 @@ impl<'a> Lexer<'a> {
             self.at += 1;
             self.skip_while(ident_part);
             Kind::Ident
-        } else if c == b'.' && ident_start(self.peek(1)) {
+        } else if c == b'.' && ident_part(self.peek(1)) {
             self.at += 1;
             self.skip_while(ident_part);
             // Sub-qualifiers such as `.shared::cta` belong to the token.
