@@ -25,7 +25,10 @@ pub struct Adder {
 
 #[gpu_actor]
 impl Adder {
-    /// The element-wise sum of two vectors of one length.
+    /// The element-wise sum of two vectors.
+    ///
+    /// # Panics
+    /// When their lengths differ; as an actor, it faults.
     #[handler]
     pub fn add(&mut self, a: Vector, b: Vector) -> Vector {
         assert!(a.len == b.len, "vectors differ in length");

@@ -1,5 +1,7 @@
 //! The `flights` binary as a user runs it: the check, JSON, malformed lines, files that are no flights.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output};

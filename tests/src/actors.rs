@@ -1,5 +1,7 @@
 //! Actors that the suites run: order, faults, sends, and the whole arithmetic.
 
+#![allow(clippy::missing_panics_doc)] // Failing is what half of them are for.
+
 use gpu_actor_rt::prelude::*;
 
 /// Expects the numbers 0, 1, 2, .. in this order.
@@ -272,6 +274,7 @@ impl Arithmetic {
     }
 
     /// Floats of both widths.
+    #[allow(clippy::float_cmp)]
     #[handler]
     pub fn floats(&mut self, a: f32, b: f32, c: f64, d: f64) -> f64 {
         self.single = a * b + a / b - self.single;

@@ -1,5 +1,7 @@
 //! The book's listings are compiled code: each Rust block includes an anchor of a file that the tests build.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +25,10 @@ fn every_chapter_is_in_the_summary_and_every_link_of_it_exists() {
     let summary = fs::read_to_string(book().join("SUMMARY.md")).unwrap();
     for chapter in chapters() {
         let name = chapter.file_name().unwrap().to_str().unwrap();
-        assert!(name == "SUMMARY.md" || summary.contains(&format!("({name})")), "{name} is not in the summary");
+        assert!(
+            name == "SUMMARY.md" || summary.contains(&format!("({name})")),
+            "{name} is not in the summary"
+        );
     }
     for link in summary.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
         assert!(book().join(link).is_file(), "the summary links to {link}, which does not exist");

@@ -1,6 +1,8 @@
 //! The PTX of the example actors' handlers is the PTX that is checked in, in `kernels-ptx/golden`, where NVIDIA's
 //! `ptxas` assembles it. `UPDATE_GOLDEN=1` rewrites the files.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use std::{env, fs, path::Path};
 
 use gpu_actor_examples::{counter, flights, vector};
@@ -15,7 +17,12 @@ fn check<T: Actor>(name: &str) {
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();
     for (number, (is, should)) in (1..).zip(text.lines().zip(expected.lines())) {
-        assert_eq!(is, should, "{} differs at line {number}; UPDATE_GOLDEN=1 if that is meant", path.display());
+        assert_eq!(
+            is,
+            should,
+            "{} differs at line {number}; UPDATE_GOLDEN=1 if that is meant",
+            path.display()
+        );
     }
     assert_eq!(text.len(), expected.len(), "{} differs in length", path.display());
 }

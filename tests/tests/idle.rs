@@ -1,5 +1,7 @@
 //! An idle system has no busy thread. Alone in its binary: it reads the CPU time of the whole process.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use std::time::Duration;
 
 use gpu_actor_examples::counter::Counter;

@@ -1,5 +1,7 @@
 //! Start, activation, pause, drain and shutdown: nothing is lost, nothing hangs.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use std::time::{Duration, Instant};
 
 use gpu_actor_examples::counter::Counter;
@@ -140,7 +142,8 @@ async fn asks_from_many_tasks_each_get_their_own_reply() {
 
 #[tokio::test]
 async fn a_full_ring_is_an_error_that_says_so() {
-    let system = ActorSystem::start(Config::default().workers(1).host_inbox(16).budget(50_000_000)).await.unwrap();
+    let system =
+        ActorSystem::start(Config::default().workers(1).host_inbox(16).budget(50_000_000)).await.unwrap();
     let spinner = system.actor::<Spinner>(1);
     spinner.spin().tell().unwrap();
     let mut accepted = 1;

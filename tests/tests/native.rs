@@ -1,5 +1,7 @@
 //! Handlers as methods: the native twin, and the one line that proves the device's twin equal.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use gpu_actor_examples::counter::Counter;
 use gpu_actor_examples::flights::{Aircraft, Airport, Carrier};
 use gpu_actor_rt::prelude::*;

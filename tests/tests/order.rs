@@ -1,5 +1,7 @@
 //! Messages from one sender to one actor are handled in the order sent.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use gpu_actor_rt::prelude::*;
 use gpu_actor_tests::actors::{Relay, Sequence};
 

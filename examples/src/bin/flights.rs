@@ -172,7 +172,8 @@ fn reference<'a, T: Actor>(
 
 fn progress() -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {human_pos} flights, {per_sec}, {elapsed}");
-    let bar = ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    let bar =
+        ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
 }

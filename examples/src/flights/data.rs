@@ -128,9 +128,13 @@ impl Flights {
             airport: self.required(airport)?.to_owned(),
             delay: match delay_text {
                 "" => None,
-                text => Some(text.parse().map_err(|_| format!("arr_delay `{text}` is no number of minutes"))?),
+                text => {
+                    Some(text.parse().map_err(|_| format!("arr_delay `{text}` is no number of minutes"))?)
+                }
             },
-            miles: miles_text.parse().map_err(|_| format!("distance `{miles_text}` is no number of miles"))?,
+            miles: miles_text
+                .parse()
+                .map_err(|_| format!("distance `{miles_text}` is no number of miles"))?,
         };
         Ok(flight)
     }

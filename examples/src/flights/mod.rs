@@ -46,7 +46,14 @@ pub struct Aircraft {
 impl Aircraft {
     /// A flight that has an arrival delay (minutes) and a distance (miles).
     #[handler]
-    pub fn flew(&mut self, cx: &mut Cx, carrier: ActorId<Carrier>, airport: ActorId<Airport>, delay: i32, miles: u32) {
+    pub fn flew(
+        &mut self,
+        cx: &mut Cx,
+        carrier: ActorId<Carrier>,
+        airport: ActorId<Airport>,
+        delay: i32,
+        miles: u32,
+    ) {
         self.flights += 1;
         self.miles += miles as u64;
         cx.tell(carrier.arrived(delay, miles));

@@ -52,7 +52,8 @@ pub fn sum(path: &Path) -> io::Result<Plain> {
         let fields: Vec<&str> = line.split(',').collect();
         let parsed = (fields.len() == header.len())
             .then(|| {
-                let delay = if fields[delay].is_empty() { None } else { Some(fields[delay].parse::<i32>().ok()?) };
+                let delay =
+                    if fields[delay].is_empty() { None } else { Some(fields[delay].parse::<i32>().ok()?) };
                 let named = !fields[carrier].is_empty() && !fields[airport].is_empty();
                 named.then_some((delay, fields[miles].parse::<u32>().ok()?))
             })

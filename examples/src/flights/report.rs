@@ -1,6 +1,6 @@
 //! What the program prints: a table for people, one JSON object for programs, the differences for `--check`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -146,8 +146,8 @@ impl Report {
 }
 
 fn compare(what: &str, ours: &Table, theirs: &Table, found: &mut Vec<String>) {
-    let keys: BTreeMap<_, ()> = ours.keys().chain(theirs.keys()).map(|k| (k, ())).collect();
-    for key in keys.into_keys() {
+    let keys: BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
+    for key in keys {
         if ours.get(key) != theirs.get(key) {
             found.push(format!("{what} {key}: actors {:?}, plain loop {:?}", ours.get(key), theirs.get(key)));
         }

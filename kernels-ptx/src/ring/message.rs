@@ -249,7 +249,7 @@ pub fn wake_receivers(root_record: u64, lane_memory: u64, count: u32, size: u64)
         let target = ld_weak(outbox_entry(lane_memory, index, size).wrapping_add(slot::ACTOR));
         if is_routable(root_record, target) {
             let receiver = ld_weak(worker_record(root_record, worker_of(target)).wrapping_add(worker::LINE));
-            asleep = asleep | ld_relaxed_sys(receiver.wrapping_add(line::SLEEPING));
+            asleep |= ld_relaxed_sys(receiver.wrapping_add(line::SLEEPING));
         }
         index = index.wrapping_add(1);
     }

@@ -70,7 +70,7 @@ pub fn flush_spill(root_record: u64, mine: u64, head: u64) -> u64 {
         let receiver = ld_weak(
             message::worker_record(root_record, message::worker_of(target)).wrapping_add(worker::LINE),
         );
-        asleep = asleep | ld_relaxed_sys(receiver.wrapping_add(line::SLEEPING));
+        asleep |= ld_relaxed_sys(receiver.wrapping_add(line::SLEEPING));
     }
     if asleep != 0 {
         crate::device::signal_workers();
@@ -82,6 +82,7 @@ pub fn flush_spill(root_record: u64, mine: u64, head: u64) -> u64 {
 ///
 /// `entry` is the slot that the completion answers (the message, or an undelivered outbox entry), `words` the address of
 /// its payload of `bytes`.
+#[allow(clippy::too_many_arguments)] // Everything inlines: arguments cost nothing, and the language has no tuples.
 #[gpu_fn]
 pub fn complete(
     root_record: u64,
@@ -426,7 +427,7 @@ pub fn work(root_record: u64) {
                 }
             }
         }
-        if (heartbeat & 0xff) == 0 && my_lane == 0 {
+        if heartbeat.trailing_zeros() >= 8 && my_lane == 0 {
             st_relaxed_sys(my_line.wrapping_add(line::HEARTBEAT), heartbeat);
         }
     }

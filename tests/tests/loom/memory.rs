@@ -16,7 +16,7 @@ enum Word {
 }
 
 /// Words from address 0 on.
-pub struct Model(Vec<Word>);
+pub(crate) struct Model(Vec<Word>);
 
 // SAFETY: data words are loom cells, which check every access against the happens-before order.
 unsafe impl Send for Model {}
@@ -25,10 +25,13 @@ unsafe impl Sync for Model {}
 
 impl Model {
     /// Memory of `words` words, zeroed; `is_control` tells which of them (by address) are control words.
-    pub fn new(words: u64, is_control: impl Fn(u64) -> bool) -> Arc<Self> {
-        let word = |index: u64| match is_control(index * 8) {
-            true => Word::Control(AtomicU64::new(0)),
-            false => Word::Data(UnsafeCell::new(0)),
+    pub(crate) fn new(words: u64, is_control: impl Fn(u64) -> bool) -> Arc<Self> {
+        let word = |index: u64| {
+            if is_control(index * 8) {
+                Word::Control(AtomicU64::new(0))
+            } else {
+                Word::Data(UnsafeCell::new(0))
+            }
         };
         Arc::new(Self((0..words).map(word).collect()))
     }
@@ -40,7 +43,7 @@ impl Model {
         }
     }
 
-    pub fn read(&self, address: u64) -> u64 {
+    pub(crate) fn read(&self, address: u64) -> u64 {
         match &self.0[address as usize / 8] {
             // SAFETY: loom reports a read that is concurrent with a write.
             Word::Data(word) => word.with(|word| unsafe { *word }),
@@ -48,7 +51,7 @@ impl Model {
         }
     }
 
-    pub fn write(&self, address: u64, value: u64) {
+    pub(crate) fn write(&self, address: u64, value: u64) {
         match &self.0[address as usize / 8] {
             // SAFETY: loom reports a write that is concurrent with any access.
             Word::Data(word) => word.with_mut(|word| unsafe { *word = value }),
@@ -56,12 +59,12 @@ impl Model {
         }
     }
 
-    pub fn set(&self, address: u64, value: u64) {
+    pub(crate) fn set(&self, address: u64, value: u64) {
         self.control(address).store(value, Ordering::Relaxed);
     }
 
     /// Runs `f`, and every thread that it starts, with this memory behind the device's intrinsics.
-    pub fn run(self: &Arc<Self>, f: impl FnOnce()) {
+    pub(crate) fn run(self: &Arc<Self>, f: impl FnOnce()) {
         native::with_memory(Rc::new(Device(Arc::clone(self))), f);
     }
 }
@@ -107,10 +110,10 @@ impl Memory for Device {
 
 /// The host's view of the memory from an address on.
 #[derive(Clone)]
-pub struct Region(pub Arc<Model>, pub u64);
+pub(crate) struct Region(pub(crate) Arc<Model>, pub(crate) u64);
 
 /// An atomic word of the host alone.
-pub struct HostWord(AtomicU64);
+pub(crate) struct HostWord(AtomicU64);
 
 impl Atom for HostWord {
     fn new(value: u64) -> Self {
