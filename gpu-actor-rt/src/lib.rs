@@ -35,6 +35,10 @@
 //! Where there is no GPU, the same PTX runs on the software GPU of the crate `soft-gpu`. No executor is required:
 //! the futures here need no runtime, and their timeouts need no timer.
 
+// Generated code names `::gpu_actor_rt::__private`; this makes it work in the crate's own tests.
+#[cfg(test)]
+extern crate self as gpu_actor_rt;
+
 mod actor;
 mod asks;
 mod call;

@@ -5,6 +5,8 @@
 
 mod batch;
 mod native;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::fmt;
