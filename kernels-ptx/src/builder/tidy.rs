@@ -194,3 +194,40 @@ fn forward_bytes(
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{FrameSlot, Kind};
+
+    /// Bytes go through the temporary if the register with their address changes in between.
+    #[test]
+    fn a_moved_source_is_not_forwarded() {
+        let slot = |id| Address { base: Base::Slot(SlotId(id)), offset: 0 };
+        let pointer = Reg(0);
+        let from = Address { base: Base::Reg(pointer), offset: 0 };
+        let at = |bits| Op::Copy(Operand::Const(Const::new(ScalarType::U64, bits)));
+        let through = |between: Vec<Stmt>| {
+            let mut body = vec![Stmt::Let { dst: pointer, op: at(8) }];
+            body.push(Stmt::Copy { dst: slot(0), src: from, size: 8, align: 8 });
+            body.extend(between);
+            body.push(Stmt::Copy { dst: slot(1), src: slot(0), size: 8, align: 8 });
+            let mut function = Function {
+                symbol: "f".into(),
+                kind: Kind::Entry,
+                params: vec![],
+                result: None,
+                regs: vec![ScalarType::U64; 2],
+                slots: vec![FrameSlot { size: 8, align: 8 }; 2],
+                sites: vec![],
+                body,
+            };
+            tidy(&mut function);
+            function.body.iter().filter(|stmt| matches!(stmt, Stmt::Copy { .. })).count()
+        };
+        assert_eq!(through(vec![]), 1);
+        assert_eq!(through(vec![Stmt::Let { dst: Reg(1), op: at(16) }]), 1);
+        assert_eq!(through(vec![Stmt::Let { dst: pointer, op: at(16) }]), 2);
+        assert_eq!(through(vec![Stmt::PmEvent(0)]), 2, "only what cannot write memory is passed over");
+    }
+}

@@ -217,6 +217,115 @@ fn values_outlive_their_places() {
     assert_eq!(reply, [2, 1, 0, 0]);
 }
 
+/// Shapes of code at which leaving something out would show: values used twice, late, or after a branch on them.
+#[test]
+fn values_are_there_for_every_use() {
+    let run = |body: &dyn Fn(&Builder)| {
+        let outcome =
+            Handlers::new(vec![support::handler("h", body)]).once("h", &[7; 24], &params(3, 1), 100);
+        assert!(!outcome.faulted, "{:?}", outcome.fault);
+        (<[u32; 2]>::decode(&outcome.reply), outcome.state)
+    };
+    let pair = |b: &Builder, x, y| {
+        let result = b.slot::<[u32; 2]>();
+        b.write(b.index(result, b.lit(0), 1), x);
+        b.write(b.index(result, b.lit(1), 1), y);
+        b.reply(b.read(result));
+    };
+    // A local that starts as another and then changes.
+    let (reply, _) = run(&|b| {
+        let x = b.local(b.read(b.param::<u32>(0)));
+        let y = b.local(b.read(x));
+        let before = b.read(y);
+        b.write(y, b.lit(9));
+        pair(b, before, b.read(y));
+    });
+    assert_eq!(reply, [3, 9]);
+    // A value that is used long after it was read.
+    let (reply, _) = run(&|b| {
+        let x = b.local(b.read(b.param::<u32>(0)));
+        let value = b.read(x);
+        for _ in 0..300 {
+            b.write(b.state::<u8>(), b.lit(1));
+        }
+        pair(b, value, b.read(x));
+    });
+    assert_eq!(reply, [3, 3]);
+    // Bytes that are used twice.
+    let (_, state) = run(&|b| {
+        let place = b.state::<[[u8; 8]; 3]>();
+        b.write(b.index(place, b.lit(0), 1), b.lit([1, 2, 3, 4, 5, 6, 7, 8]));
+        let value = b.read(b.index(place, b.lit(0), 1));
+        b.write(b.index(place, b.lit(1), 1), value);
+        b.write(b.index(place, b.lit(2), 1), value);
+    });
+    assert_eq!(state, [[1, 2, 3, 4, 5, 6, 7, 8]; 3].concat());
+    // A comparison that is branched on and kept.
+    let (reply, _) = run(&|b| {
+        let less = b.lt(b.read(b.param::<u32>(0)), b.lit(5));
+        let result = b.local(b.lit(0u32));
+        b.if_begin(less);
+        b.write(result, b.lit(1));
+        b.if_end();
+        pair(b, b.read(result), b.cast(less));
+    });
+    assert_eq!(reply, [1, 1]);
+}
+
+/// Loops that run at most once, and loops whose only way on is a `continue`.
+#[test]
+fn loops_of_unusual_shape() {
+    let run = |body: fn(&Builder)| {
+        let outcome = Handlers::new(vec![support::handler("h", body)]).once("h", &[0; 8], &params(3, 1), 100);
+        assert!(!outcome.faulted, "{:?}", outcome.fault);
+        word(&outcome.reply, 0)
+    };
+    // `for i in 0..10 { break i + 5 }`: the counting is never reached.
+    let once = run(|b| {
+        let (i, result) = (b.local(b.lit(0u64)), b.local(b.lit(0u64)));
+        let label = b.loop_begin(1);
+        b.if_begin(b.lt(b.read(i), b.lit(10)));
+        b.if_else();
+        b.brk(label);
+        b.if_end();
+        b.write(result, b.add(b.read(i), b.lit(5), 2));
+        b.brk(label);
+        b.loop_continuing();
+        b.write(i, b.wrapping_add(b.read(i), b.lit(1)));
+        b.loop_end();
+        b.reply(b.read(result));
+    });
+    assert_eq!(once, 5);
+    // `loop { i += 1; if i < 5 { continue } break }`
+    let again = run(|b| {
+        let i = b.local(b.lit(0u64));
+        let label = b.loop_begin(1);
+        b.write(i, b.add(b.read(i), b.lit(1), 2));
+        b.if_begin(b.lt(b.read(i), b.lit(5)));
+        b.cont(label);
+        b.if_end();
+        b.brk(label);
+        b.loop_end();
+        b.reply(b.read(i));
+    });
+    assert_eq!(again, 5);
+    // A continuing part that always ends the handler.
+    let fault = support::handler("h", |b| {
+        let label = b.loop_begin(1);
+        b.if_begin(b.read(b.param::<bool>(0)));
+        b.cont(label);
+        b.if_end();
+        b.brk(label);
+        b.loop_continuing();
+        b.panic(2, None);
+        b.loop_end();
+        b.reply(b.lit(8u64));
+    });
+    let handlers = Handlers::new(vec![fault]);
+    assert_eq!(handlers.once("h", &[0; 8], &params(1, 0), 1).fault.0, code::PANIC);
+    assert_eq!(word(&handlers.once("h", &[0; 8], &params(0, 0), 1).reply, 0), 8);
+}
+
 /// Loops inside arms inside loops, left and continued from everywhere.
 #[test]
 fn nested_loops_go_where_rust_goes() {
