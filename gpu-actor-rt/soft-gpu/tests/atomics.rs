@@ -1,5 +1,7 @@
 //! Atomic instructions: what each computes, and that they are atomic between blocks.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests stop where they cannot go on")]
+
 mod common;
 
 use common::ops::{Compare, Op, int_inputs};

@@ -1,5 +1,7 @@
 //! Logic, shifts, bit fields and moves, against bit-by-bit models of the manual's definitions.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests stop where they cannot go on")]
+
 mod common;
 
 use common::device;

@@ -1,5 +1,7 @@
 //! Comparisons and selections, against Rust.
 
+#![allow(clippy::float_cmp, reason = "comparing exactly is what is tested")]
+
 mod common;
 
 use common::device;
@@ -104,12 +106,13 @@ fn flushes_before_comparing() {
     check_setp("eq", "f32", &inputs, &|a, b| a == b);
 }
 
+type Combine = fn(u64, u64) -> u64;
+
 #[test]
 fn combines_with_a_third_predicate() {
     let device = device();
     let inputs: Vec<[u64; 3]> = (0..8).map(|i| [i & 1, i >> 1 & 1, i >> 2]).collect();
-    let ops: [(&str, fn(u64, u64) -> u64); 3] =
-        [("and", |x, y| x & y), ("or", |x, y| x | y), ("xor", |x, y| x ^ y)];
+    let ops: [(&str, Combine); 3] = [("and", |x, y| x & y), ("or", |x, y| x | y), ("xor", |x, y| x ^ y)];
     for (op, f) in ops {
         let body = format!("setp.ne.u32 %p1, c, 0; setp.lt.{op}.u32 %p0, a, b, %p1; selp.u32 d, 1, 0, %p0;");
         check(&device, &body, "u32", &inputs, |a, b, c| f(u64::from(a < b), c));
@@ -162,7 +165,7 @@ fn selects() {
     Op { body: slct, types: ["u32", "u32", "u32", "s32"], compare: Compare::Bits }.check(
         &device,
         &inputs,
-        |a, b, c| if c as i32 >= 0 { a } else { b },
+        |a, b, c| if (c as i32).is_negative() { b } else { a },
     );
     let slct = "slct.b64.f32 d, a, b, c;";
     Op { body: slct, types: ["b64", "b64", "b64", "f32"], compare: Compare::Bits }.check(

@@ -1,5 +1,7 @@
 //! `cvt`, pair of types by pair of types, against Rust.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests stop where they cannot go on")]
+
 mod common;
 
 use common::device;
@@ -142,6 +144,8 @@ fn floats_to_integers() {
     }
 }
 
+type Rounding = fn(f64) -> f64;
+
 #[test]
 fn floats_to_floats() {
     let device = device();
@@ -156,7 +160,7 @@ fn floats_to_floats() {
         &wide,
         |a, _, _| u64::from((f64::from_bits(a) as f32).to_bits()),
     );
-    let modes: [(&str, fn(f64) -> f64); 4] =
+    let modes: [(&str, Rounding); 4] =
         [("rni", f64::round_ties_even), ("rzi", f64::trunc), ("rmi", f64::floor), ("rpi", f64::ceil)];
     for (mode, f) in modes {
         let body = format!("cvt.{mode}.f64.f64 d, a;");

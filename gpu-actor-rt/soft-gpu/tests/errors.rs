@@ -1,5 +1,7 @@
 //! What a text that is not right is told, and that no text makes the loader panic.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests stop where they cannot go on")]
+
 mod common;
 
 use common::{HEADER, device, try_load};
@@ -8,10 +10,7 @@ use soft_gpu::{Device, DeviceConfig, LoadErrorKind};
 /// Loads `text` after the header and checks the error; lines count from the first line of `text`.
 #[track_caller]
 fn refused(text: &str, kind: LoadErrorKind, line: u32, token: &str, hint: &str) {
-    let error = match try_load(&device(), text) {
-        Err(error) => error,
-        Ok(_) => panic!("accepted:\n{text}"),
-    };
+    let Err(error) = try_load(&device(), text) else { panic!("accepted:\n{text}") };
     let found = (error.kind(), error.line() - 3, error.token());
     assert_eq!(found, (kind, line, token), "{error}\n{text}");
     assert!(error.message().contains(hint), "`{error}` does not mention `{hint}`");
@@ -327,7 +326,7 @@ fn pieces(text: &str) -> Vec<String> {
     for c in text.chars() {
         match out.last_mut() {
             Some(last) if class(c) != 0 && last.chars().next().is_some_and(|l| class(l) == class(c)) => {
-                last.push(c)
+                last.push(c);
             }
             _ => out.push(c.to_string()),
         }
@@ -381,7 +380,7 @@ fn no_mutation_makes_the_loader_panic() {
     ];
     for _ in 0..1500 {
         let mut text = original.clone();
-        for _ in 0..1 + random.next(3) {
+        for _ in 0..=random.next(3) {
             let at = random.next(text.len());
             match random.next(6) {
                 0 => {

@@ -1,5 +1,7 @@
 //! Floating point, instruction by instruction, against Rust. NaNs are compared by class.
 
+#![allow(clippy::float_cmp, reason = "comparing exactly is what is tested")]
+
 mod common;
 
 use common::device;

@@ -1,5 +1,6 @@
 //! A parked launch uses no processor time at all. Alone in its file, for it looks at the threads of its process.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests stop where they cannot go on")]
 #![cfg(target_os = "linux")]
 
 mod common;

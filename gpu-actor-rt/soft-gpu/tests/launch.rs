@@ -1,5 +1,7 @@
 //! Launches: shapes and their limits, arguments, residency, stopping, and what happens to memory meanwhile.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests stop where they cannot go on")]
+
 mod common;
 
 use std::time::Duration;

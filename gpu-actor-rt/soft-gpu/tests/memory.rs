@@ -1,5 +1,7 @@
 //! State spaces, widths, vectors, variables, and the device's memory seen from the host.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests stop where they cannot go on")]
+
 mod common;
 
 use common::ops::{Compare, Op, check, int_inputs};

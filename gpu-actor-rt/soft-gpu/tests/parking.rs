@@ -1,5 +1,7 @@
 //! The host beside a running kernel: mapped memory, doorbells, events, and blocks that park.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests stop where they cannot go on")]
+
 mod common;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,13 +11,14 @@ use common::{device, launch, load};
 use soft_gpu::{Arg, Device, Launch, LaunchConfig, MappedMemory, Status};
 
 /// How long a test waits for something that must happen before it says that it did not.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A word of mapped memory.
 fn word(memory: &MappedMemory, index: usize) -> &AtomicU32 {
     assert!(index * 4 + 4 <= memory.len());
+    let at = memory.host_ptr().cast::<AtomicU32>();
     // SAFETY: the word lies in the memory, is aligned, and host and kernels access it atomically only.
-    unsafe { AtomicU32::from_ptr(memory.host_ptr().as_ptr().cast::<u32>().add(index)) }
+    unsafe { at.add(index).as_ref() }
 }
 
 #[track_caller]

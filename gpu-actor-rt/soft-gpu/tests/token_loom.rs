@@ -1,6 +1,8 @@
 //! Model checks of the park token: loom runs the crate's own source over its own primitives, through every
 //! interleaving. A wake that is lost shows as a deadlock, which loom reports.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests stop where they cannot go on")]
+
 mod sync {
     pub(crate) use loom::sync::atomic::{AtomicU32, Ordering, fence};
     pub(crate) use loom::sync::{Condvar, Mutex};

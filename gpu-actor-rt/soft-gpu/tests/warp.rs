@@ -1,5 +1,7 @@
 //! Lanes together: votes, shuffles, matches, reductions, barriers, and what breaks their rules.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests stop where they cannot go on")]
+
 mod common;
 
 use common::{device, launch, load, words};
