@@ -323,3 +323,21 @@ impl Arithmetic {
         chosen
     }
 }
+
+/// Sends to ids that name nobody.
+#[gpu_actor]
+#[derive(Default, Debug, PartialEq)]
+pub struct Misdirected {
+    calls: u32,
+}
+
+#[gpu_actor]
+impl Misdirected {
+    /// Sends to whatever `to` says.
+    #[handler]
+    pub fn send(&mut self, cx: &mut Cx, to: ActorId<Sequence>, other: ActorId<Sequence>) {
+        self.calls += 1;
+        cx.tell(to.next(0));
+        cx.tell(other.next(0));
+    }
+}

@@ -8,7 +8,7 @@ use gpu_actor_examples::counter::Counter;
 use gpu_actor_examples::vector::{Adder, Vector};
 use gpu_actor_rt::prelude::*;
 use gpu_actor_rt::{Fault, FaultKind};
-use gpu_actor_tests::actors::{Faulty, Relay, Sequence, Spinner};
+use gpu_actor_tests::actors::{Faulty, Misdirected, Relay, Sequence, Spinner};
 
 fn fault<R: std::fmt::Debug>(result: gpu_actor_rt::Result<R>) -> Fault {
     match result {
@@ -145,5 +145,72 @@ async fn an_ask_times_out_and_its_late_reply_is_counted_not_delivered() {
     assert_eq!(counter.add(5).timeout(Duration::from_mins(1)).await.unwrap(), 5);
     system.drained().await.unwrap();
     assert_eq!(system.stats().late_replies, 1);
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_to_nobody_is_a_dead_letter_and_the_others_arrive() {
+    for lanes in [1, 32] {
+        let system = ActorSystem::start(Config::default().lanes(lanes)).await.unwrap();
+        let mut faults = system.subscribe_faults();
+        let sender = system.actor::<Misdirected>(1);
+        let sequence = system.actor::<Sequence>(1);
+        let id = sequence.id().unwrap();
+        // No actor; node 255; a worker, then a slot, that does not exist.
+        let nobody = [0, u64::MAX, id.raw() | 0xfff << 32, id.raw() | 0xffff];
+        for raw in nobody {
+            let lost = ActorId::<Sequence>::from_raw(raw);
+            sender.send(lost, if raw == 0 { id } else { lost }).await.unwrap();
+        }
+        system.drained().await.unwrap();
+        let mut letters = 0;
+        while let Ok(fault) = faults.try_recv() {
+            assert_eq!(fault.kind, FaultKind::UnknownActor, "{fault}");
+            letters += 1;
+        }
+        let stats = system.stats();
+        // Where the worker is real, the message is taken there and faults; elsewhere it is a dead letter at its sender.
+        assert_eq!((letters, stats.dead_letters + stats.faulted), (7, 7), "{stats:?}");
+        assert_eq!(sequence.count().await.unwrap(), 1);
+        system.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_flood_beyond_all_rings_is_reported_message_by_message() {
+    // 2 workers with tiny rings: 40 messages to one actor that is busy on the other worker.
+    let config = Config::default().workers(2).device_inbox(8).spill(8).max_sends(64).budget(20_000_000);
+    let system = ActorSystem::start(config).await.unwrap();
+    let mut faults = system.subscribe_faults();
+    let mut busy = None;
+    let relay = system.actor::<Relay>(0);
+    for key in 0..64_u64 {
+        let spinner = system.actor::<Spinner>(key);
+        // Bits 32 to 44 of an id are the worker.
+        if spinner.id().unwrap().raw() >> 32 & 0xfff != relay.id().unwrap().raw() >> 32 & 0xfff {
+            busy = Some(spinner);
+            break;
+        }
+    }
+    let busy = busy.unwrap();
+    let worker = busy.id().unwrap().raw() >> 32 & 0xfff;
+    let target = (0..64_u64)
+        .map(|key| system.actor::<Sequence>(key))
+        .find(|actor| actor.id().unwrap().raw() >> 32 & 0xfff == worker)
+        .unwrap();
+    busy.spin().tell().unwrap();
+    relay.burst(target.id().unwrap(), 40).await.unwrap();
+    system.drained().await.unwrap();
+    let stats = system.stats();
+    // Two rings of 8 hold 16; what came too late to find them full was delivered, all else is a dead letter.
+    assert_eq!(u64::from(target.count().await.unwrap()) + stats.dead_letters + stats.faulted - 1, 40, "{stats:?}");
+    assert!(stats.dead_letters > 0, "{stats:?}");
+    let mut letters = 0;
+    while let Ok(fault) = faults.try_recv() {
+        if fault.kind == FaultKind::MailboxFull {
+            letters += 1;
+        }
+    }
+    assert_eq!(letters, stats.dead_letters);
     system.shutdown().await.unwrap();
 }

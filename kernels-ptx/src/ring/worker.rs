@@ -264,7 +264,8 @@ pub fn work(root_record: u64) {
                         key = ld_weak(mail.wrapping_add(slot::ACTOR));
                     }
                     let group = match_any(mask, key);
-                    let runs = pending && group.trailing_zeros() == my_lane;
+                    // Among the waiting ones only: whatever an id's bits are, some waiting lane leads its group.
+                    let runs = pending && (group & waiting).trailing_zeros() == my_lane;
                     let mut outcome = 0u32;
                     let mut sends = 0u32;
                     if runs {
