@@ -37,12 +37,15 @@ pub(crate) fn derive(item: &TokenStream) -> TokenStream {
         errors.at(&input.ident, "#[derive(GpuData)] needs a fixed layout: add #[repr(C)]");
     }
     match layout {
-        Some(layout) if errors.is_empty() => impls(&layout),
+        Some(layout) if errors.is_empty() => {
+            let (impls, errors) = (impls(&layout), errors.into_tokens());
+            quote!(#impls #errors)
+        }
         _ => errors.into_tokens(),
     }
 }
 
-/// Checks a struct; `what` says what it is to become.
+/// Checks a struct; `what` says what it is to become. The errors of field types take those types' places.
 pub(crate) fn layout(input: &DeriveInput, what: &str, errors: &mut Errors) -> Option<Layout> {
     if !input.generics.params.is_empty() {
         errors.at(
@@ -79,11 +82,12 @@ pub(crate) fn layout(input: &DeriveInput, what: &str, errors: &mut Errors) -> Op
     for field in &data.fields {
         let Some(name) = &field.ident else { continue };
         crate::body::check_name(name, errors);
-        types::check(&field.ty, Use::Stored, errors);
+        let mut found = Errors::default();
+        types::check(&field.ty, Use::Stored, &mut found);
         for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")) {
             errors.at(attribute, "a field cannot depend on #[cfg]: host and device share the layout");
         }
-        let ty = types::without_self(&field.ty, &actor);
+        let ty = errors.poison(found).unwrap_or_else(|| types::without_self(&field.ty, &actor));
         fields.push(Field { name: name.clone(), vis: field.vis.clone(), ty });
     }
     Some(Layout { name: input.ident.clone(), vis: input.vis.clone(), fields })
@@ -189,13 +193,13 @@ pub(crate) fn impls(layout: &Layout) -> TokenStream {
                     __out.fill(0);
                     #(
                         if let ::core::option::Option::Some(__part) = __out.get_mut(#parts) {
-                            #rt::GpuData::encode(&self.#names, __part);
+                            <#types as #rt::GpuData>::encode(&self.#names, __part);
                         }
                     )*
                 }
                 fn decode(__bytes: &[u8]) -> Self {
                     #name {
-                        #(#names: #rt::GpuData::decode(__bytes.get(#parts).unwrap_or(&[])),)*
+                        #(#names: <#types as #rt::GpuData>::decode(__bytes.get(#parts).unwrap_or(&[])),)*
                     }
                 }
                 fn canonical_nan(__bytes: &mut [u8]) {

@@ -6,12 +6,13 @@
 use crate::body::Parser;
 use crate::emit::{self, function_body, quiet, rt};
 use crate::errors::Errors;
+use crate::groups;
 use crate::signature::{self, Parameter};
-use crate::types::{self, Use};
+use crate::types::Use;
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{FnArg, ItemFn, ReturnType};
+use syn::{FnArg, ItemFn};
 
 /// Expands the attribute.
 pub(crate) fn expand(options: &TokenStream, item: &TokenStream) -> TokenStream {
@@ -19,9 +20,10 @@ pub(crate) fn expand(options: &TokenStream, item: &TokenStream) -> TokenStream {
     if !options.is_empty() {
         errors.at(options, "#[gpu_fn] takes no options");
     }
-    let Some(function) = errors.take(syn::parse2::<ItemFn>(item.clone())) else {
+    let Some(mut function) = errors.take(syn::parse2::<ItemFn>(item.clone())) else {
         return errors.into_tokens();
     };
+    groups::in_function(&mut function);
     let twin = twin(&function, &mut errors);
     let errors = errors.into_tokens();
     quote!(#function #twin #errors)
@@ -41,9 +43,7 @@ fn twin(function: &ItemFn, errors: &mut Errors) -> TokenStream {
             }
         }
     }
-    if let ReturnType::Type(_, ty) = &function.sig.output {
-        types::check(ty, Use::Local, errors);
-    }
+    let result = signature::result(&function.sig.output, Use::Local, errors);
     let sound = errors.is_empty();
     let names = parameters.iter().map(|parameter| &parameter.name);
     let body = Parser::new(errors, false, None, names).body(&function.block);
@@ -60,7 +60,6 @@ fn twin(function: &ItemFn, errors: &mut Errors) -> TokenStream {
         // What is not assigned to needs no copy.
         if *mutable { quote!(let #name = __b.local(#name);) } else { quote!(let #name = __b.temp(#name);) }
     });
-    let result = signature::result(&function.sig.output);
     let body = errors.is_empty().then(|| function_body(&body));
     let frame = quote_spanned!(emit::here(function.sig.output.span())=> __b.frame_begin::<#result>);
     let path = format!("::{}", syn::ext::IdentExt::unraw(name));
@@ -87,14 +86,6 @@ fn twin(function: &ItemFn, errors: &mut Errors) -> TokenStream {
     }
 }
 
-/// Checks a body outside of any function, for the tests of the parsers.
-#[cfg(test)]
-pub(crate) fn messages(function: &ItemFn) -> Vec<String> {
-    let mut errors = Errors::default();
-    let _ = twin(function, &mut errors);
-    errors.messages()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,18 +93,18 @@ mod tests {
 
     #[test]
     fn every_error_is_reported_at_once() {
-        let found = messages(&q!(
+        let item = quote! {
             fn f(a: Vec<u8>, b: u32) -> u32 {
                 let c = |x| x;
                 match b {
                     _ => 1,
                 }
             }
-        ));
-        assert_eq!(found.len(), 3, "{found:?}");
-        assert!(found[0].contains("`Vec`"));
-        assert!(found[1].contains("closures"));
-        assert!(found[2].contains("`match`"));
+        };
+        let expanded = expand(&TokenStream::new(), &item).to_string();
+        for message in ["`Vec` lives", "closures are", "`match` is"] {
+            assert!(expanded.contains(message), "{expanded}");
+        }
     }
 
     #[test]

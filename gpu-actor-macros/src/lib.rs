@@ -37,6 +37,7 @@ mod data;
 mod emit;
 mod errors;
 mod gpu_fn;
+mod groups;
 mod signature;
 mod types;
 

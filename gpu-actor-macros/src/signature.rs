@@ -19,11 +19,10 @@ pub(crate) struct Parameter {
 impl Parameter {
     /// Checks one parameter, the `index`-th.
     pub(crate) fn parse(typed: &PatType, index: usize, place: Use, errors: &mut Errors) -> Option<Self> {
-        types::check(&typed.ty, place, errors);
+        let ty = checked(&typed.ty, place, errors);
         for attribute in &typed.attrs {
             errors.at(attribute, "attributes on parameters are not supported on the device");
         }
-        let ty = (*typed.ty).clone();
         match &*typed.pat {
             Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
                 check_name(&pat.ident, errors);
@@ -76,12 +75,19 @@ pub(crate) fn check(signature: &Signature, what: &str, errors: &mut Errors) {
     check_name(&signature.ident, errors);
 }
 
-/// The type that a function returns.
-pub(crate) fn result(output: &ReturnType) -> Type {
+/// The type that a function returns; its errors stand in its place.
+pub(crate) fn result(output: &ReturnType, place: Use, errors: &mut Errors) -> Type {
     match output {
         ReturnType::Default => parse_quote!(()),
-        ReturnType::Type(_, ty) => (**ty).clone(),
+        ReturnType::Type(_, ty) => checked(ty, place, errors),
     }
+}
+
+/// The type, or its errors as a type: then nothing that uses it is an error again.
+fn checked(ty: &Type, place: Use, errors: &mut Errors) -> Type {
+    let mut found = Errors::default();
+    types::check(ty, place, &mut found);
+    errors.poison(found).unwrap_or_else(|| ty.clone())
 }
 
 /// The `#[cfg]`s, which all that is generated has to repeat.

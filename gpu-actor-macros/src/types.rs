@@ -59,22 +59,24 @@ pub(crate) fn check(ty: &Type, place: Use, errors: &mut Errors) {
 fn check_path(ty: &TypePath, place: Use, errors: &mut Errors) {
     let Some(last) = ty.path.segments.last() else { return };
     let name = last.ident.to_string();
+    // Types with parameters cannot be the user's own GPU data, so their names tell them.
+    let parametric = matches!(last.arguments, PathArguments::AngleBracketed(_));
     let hint = match name.as_str() {
-        "Vec" | "VecDeque" | "SmallVec" | "Box" | "Rc" | "Arc" => {
+        "Vec" | "VecDeque" | "Box" | "Rc" | "Arc" if parametric => {
             "lives on the host's heap: use an array of fixed length, `[T; N]`"
         }
-        "HashMap" | "BTreeMap" | "HashSet" | "BTreeSet" => {
+        "HashMap" | "BTreeMap" | "HashSet" | "BTreeSet" if parametric => {
             "lives on the host's heap: use an array of fixed length, or one actor per key"
         }
-        "String" | "str" | "Cow" => "is text on the host's heap: use a fixed array of bytes, `[u8; N]`",
-        "Option" | "Result" => {
+        "Option" | "Result" if parametric => {
             "has no fixed layout: use a struct with a flag, marked #[repr(C)] and #[derive(GpuData)]"
         }
-        "char" => "is not a GPU type: use `u32`, or `u8` for ASCII",
-        "u128" | "i128" => "is wider than a device register: use two `u64`",
-        "Cell" | "RefCell" | "Mutex" | "RwLock" => {
+        "Cell" | "RefCell" | "Mutex" | "RwLock" if parametric => {
             "is not needed: an actor handles one message at a time, so use the plain type"
         }
+        "String" | "str" => "is text on the host's heap: use a fixed array of bytes, `[u8; N]`",
+        "char" => "is not a GPU type: use `u32`, or `u8` for ASCII",
+        "u128" | "i128" => "is wider than a device register: use two `u64`",
         "usize" if place == Use::Stored => {
             "has a size that is not the device's business: use `u32` or `u64` here, and `as usize` to index"
         }
@@ -161,7 +163,7 @@ mod tests {
 
     #[test]
     fn numbers_arrays_and_names_pass() {
-        for ty in [q!(u32), q!([f32; 4]), q!(geo::Vec3), q!(ActorId<Account>), q!(())] {
+        for ty in [q!(u32), q!([f32; 4]), q!(geo::Box), q!(Cell), q!(ActorId<Account>), q!(())] {
             assert_eq!(messages(&ty, Use::Stored), Vec::<String>::new());
         }
         assert_eq!(messages(&q!(usize), Use::Local), Vec::<String>::new());

@@ -4,7 +4,7 @@ use super::model::{Actor, Handler};
 use crate::body::{self, Parser};
 use crate::errors::Errors;
 use crate::signature::{self, Parameter};
-use crate::types::{self, Use};
+use crate::types::Use;
 use proc_macro2::Ident;
 use syn::spanned::Spanned;
 use syn::{
@@ -159,9 +159,7 @@ fn handler(mark: &Attribute, function: &ImplItemFn, errors: &mut Errors) -> Opti
     let (context, parameters) = self::parameters(inputs, errors);
     let takes_context = context.is_some();
     let context = context.flatten();
-    if let ReturnType::Type(_, ty) = &signature.output {
-        types::check(ty, Use::Stored, errors);
-    }
+    let result = signature::result(&signature.output, Use::Stored, errors);
     let sound = errors.count() == before;
     let names = parameters.iter().map(|parameter| &parameter.name);
     let body = Parser::new(errors, true, context.as_ref(), names).body(&function.block);
@@ -179,7 +177,7 @@ fn handler(mark: &Attribute, function: &ImplItemFn, errors: &mut Errors) -> Opti
         mutable,
         takes_context,
         parameters,
-        result: signature::result(&signature.output),
+        result,
         result_span,
         line: body::line(name.span()),
         body,

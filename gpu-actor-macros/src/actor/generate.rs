@@ -94,7 +94,9 @@ fn generate(actor: &Actor) -> TokenStream {
 /// bounds takes them for granted instead of reporting it again.
 pub(super) fn bounds(actor: &Actor) -> TokenStream {
     let state = state_bound(actor);
-    let types = actor.handlers.iter().flat_map(|handler| {
+    // A bound cannot depend on a #[cfg].
+    let always = actor.handlers.iter().filter(|handler| handler.cfgs.is_empty());
+    let types = always.flat_map(|handler| {
         handler.parameters.iter().map(|parameter| &parameter.ty).chain([&handler.result])
     });
     let data = types.map(|ty| {
@@ -249,7 +251,7 @@ fn test(actor: &Actor) -> TokenStream {
     quote! {
         #[cfg(test)]
         #[test]
-        #[allow(non_snake_case, unnameable_test_items)]
+        #[allow(non_snake_case)]
         fn #name() {
             #rt::check_lowering(<#ty as #rt::Actor>::info());
         }

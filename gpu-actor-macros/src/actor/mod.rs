@@ -8,6 +8,7 @@ mod state;
 mod stubs;
 
 use crate::errors::Errors;
+use crate::groups;
 use proc_macro2::TokenStream;
 use syn::{Item, parse2};
 
@@ -19,10 +20,11 @@ pub(crate) fn expand(options: &TokenStream, item: &TokenStream) -> TokenStream {
     };
     match parsed {
         Item::Struct(_) | Item::Enum(_) | Item::Union(_) => state::expand(options, item, errors),
-        Item::Impl(block) => {
+        Item::Impl(mut block) => {
             if !options.is_empty() {
                 errors.at(options, "options such as `name` stand on the struct; the impl block takes none");
             }
+            groups::in_impl(&mut block);
             let actor = check::check(&block, &mut errors);
             generate::expand(&block, actor.as_ref(), errors)
         }

@@ -7,24 +7,32 @@ use crate::errors::Errors;
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, DeriveInput, Path, Token, parse2};
+use syn::{Attribute, Data, DeriveInput, Path, Token, parse2};
 
 /// Expands the attribute.
 pub(crate) fn expand(options: &TokenStream, item: &TokenStream, mut errors: Errors) -> TokenStream {
     let options = Options::parse(options, &mut errors);
-    let Some(input) = errors.take(parse2::<DeriveInput>(item.clone())) else {
+    // A wrong option is no reason to do without the state.
+    let before = errors.count();
+    let Some(mut input) = errors.take(parse2::<DeriveInput>(item.clone())) else {
         return errors.into_tokens();
     };
     let layout = data::layout(&input, "actor state", &mut errors);
     let fixed = data::repr(&input.attrs, &mut errors);
     let layout = match layout {
-        Some(layout) if errors.is_empty() => layout,
+        Some(layout) if errors.count() == before => layout,
         _ => {
             // The struct itself stays, so that its uses are not errors too.
             let errors = errors.into_tokens();
             return quote!(#input #errors);
         }
     };
+    if let Data::Struct(data) = &mut input.data {
+        for (field, checked) in data.fields.iter_mut().zip(&layout.fields) {
+            field.ty = checked.ty.clone();
+        }
+    }
+    let errors = errors.into_tokens();
 
     let derived = derives(&input.attrs);
     let missing: Vec<_> = ["Clone", "Copy"]
@@ -56,6 +64,7 @@ pub(crate) fn expand(options: &TokenStream, item: &TokenStream, mut errors: Erro
         #header #bounds {
             const TYPE_NAME: &'static str = #type_name;
         }
+        #errors
     }
 }
 

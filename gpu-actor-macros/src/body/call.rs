@@ -108,7 +108,11 @@ impl Parser<'_> {
         }
         let operands = self.operands(std::iter::once(&*call.receiver).chain(&call.args));
         let Some(method) = methods::find(&name) else {
-            self.errors.at(&call.method, methods::unknown(&name));
+            let mut message = methods::unknown(&name);
+            if let Some(context) = &self.context {
+                message = format!("{message}; a message to an actor goes into `{context}.tell(..)`");
+            }
+            self.errors.at(&call.method, message);
             return Value::error(span);
         };
         if method.args != call.args.len() {
