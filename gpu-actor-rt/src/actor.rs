@@ -28,10 +28,10 @@ pub trait ActorState: GpuData + Default {
 pub trait Actor: ActorState {
     /// One method per handler, for the host.
     #[doc(hidden)]
-    type Ref: From<RawRef> + Clone;
+    type Ref: From<RawRef> + Clone + Send + Sync + 'static;
     /// One method per handler, for handlers that run natively: the raw id and nothing else.
     #[doc(hidden)]
-    type Id: Copy + From<u64> + Into<u64> + 'static;
+    type Id: Copy + From<u64> + Into<u64> + Send + Sync + 'static;
     /// One method per handler, for handlers that are being built for the device.
     #[doc(hidden)]
     type DeviceId: Copy + 'static;

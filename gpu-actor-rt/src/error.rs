@@ -137,7 +137,7 @@ pub enum Error {
     )]
     Module(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The device or its driver failed.
-    #[error("the device failed")]
+    #[error(transparent)]
     Device(#[from] DeviceError),
     /// The ring kernel did not come up.
     #[error("{running} of {workers} workers came up within {after:?}: {status}")]

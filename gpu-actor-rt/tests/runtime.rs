@@ -65,6 +65,19 @@ fn config() -> Config {
 /// Enough turns to keep a worker busy for a good while, few enough to end.
 const LONG: u64 = 60_000_000;
 
+/// What crosses threads in programs may do so for every actor type.
+#[allow(dead_code, reason = "it is proven by being compiled")]
+fn crosses_threads<T: Actor>() {
+    fn is<S: Send + Sync + 'static>() {}
+    is::<ActorSystem>();
+    is::<ActorRef<T>>();
+    is::<ActorId<T>>();
+    is::<gpu_actor_rt::Call<u64>>();
+    is::<gpu_actor_rt::Ask<u64>>();
+    is::<gpu_actor_rt::TellWait>();
+    is::<Error>();
+}
+
 /// Polls once.
 fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))

@@ -485,9 +485,11 @@ fn spawn<R: Send + 'static>(
     name: &'static str,
     work: impl FnOnce() -> R + Send + 'static,
 ) -> Result<JoinHandle<R>> {
+    // Whoever listens to the caller's events hears those of the thread too.
+    let listener = tracing::dispatcher::get_default(Clone::clone);
     std::thread::Builder::new()
         .name(format!("gpu-actor-{name}"))
-        .spawn(work)
+        .spawn(move || tracing::dispatcher::with_default(&listener, work))
         .map_err(|source| Error::Thread { name, source })
 }
 
