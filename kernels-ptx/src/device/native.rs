@@ -115,3 +115,62 @@ pub(super) fn current() -> Rc<dyn Memory> {
     let memory = MEMORY.with_borrow(|stack| stack.last().cloned());
     memory.expect("device intrinsics need a memory: run this inside `device::native::with_memory`")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device;
+
+    /// Memory in which every word is the same.
+    struct All(u64);
+
+    impl Memory for All {
+        fn load(&self, _: u64, _: Order) -> u64 {
+            self.0
+        }
+
+        fn store(&self, _: u64, _: u64, _: Order) {}
+
+        fn cas(&self, _: u64, _: u64, _: u64) -> u64 {
+            self.0
+        }
+
+        fn add(&self, _: u64, _: u64) -> u64 {
+            self.0
+        }
+
+        fn fence(&self) {}
+    }
+
+    #[test]
+    fn the_inner_memory_counts_until_it_ends() {
+        let seen = with_memory(Rc::new(All(1)), || {
+            let before = device::ld_weak(0);
+            let inside = with_memory(Rc::new(All(2)), || device::ld_weak(0));
+            (before, inside, device::ld_weak(0))
+        });
+        assert_eq!(seen, (1, 2, 1));
+    }
+
+    #[test]
+    fn a_panic_takes_its_memory_along() {
+        let outcome = with_memory(Rc::new(All(1)), || {
+            let inner = std::panic::catch_unwind(|| with_memory(Rc::new(All(2)), || panic!("as it happens")));
+            (inner.is_err(), device::ld_weak(0))
+        });
+        assert_eq!(outcome, (true, 1));
+        let outside = std::panic::catch_unwind(|| device::ld_weak(0));
+        assert!(outside.is_err(), "without a memory the intrinsics say so");
+    }
+
+    #[test]
+    fn one_lane_natively() {
+        assert_eq!((device::lane(), device::lanes()), (0, 1));
+        assert_eq!((device::ballot(1, true), device::ballot(1, false)), (1, 0));
+        assert_eq!((device::shfl(1, 7, 0), device::match_any(1, 9)), (7, 1));
+        with_memory(Rc::new(All(0)), || {
+            assert_eq!((device::worker(), device::workers(), device::global_timer()), (0, 1, 0));
+            assert_eq!(device::dispatch(1, 1, 0, 0, 0), 1);
+        });
+    }
+}

@@ -262,8 +262,8 @@ fn values_are_there_for_every_use() {
     assert_eq!(state, [[1, 2, 3, 4, 5, 6, 7, 8]; 3].concat());
     // A comparison that is branched on and kept.
     let (reply, _) = run(&|b| {
-        let less = b.lt(b.read(b.param::<u32>(0)), b.lit(5));
         let result = b.local(b.lit(0u32));
+        let less = b.lt(b.read(b.param::<u32>(0)), b.lit(5));
         b.if_begin(less);
         b.write(result, b.lit(1));
         b.if_end();
