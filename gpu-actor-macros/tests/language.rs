@@ -13,6 +13,9 @@ const SEED: u64 = 0x6c61_6e67_7561_6765;
 fn check<T: Actor>() {
     let report = testing::check_handlers::<T>(CASES, SEED).unwrap_or_else(|mismatch| panic!("{mismatch}"));
     assert_eq!(report.cases, u64::from(CASES) * T::info().methods.len() as u64);
+    assert!(report.returned > 0, "{report:?}");
+    // Nothing here loops for long, so this would be a loop that ends natively only.
+    assert_eq!(report.over_budget, 0, "{report:?}");
 }
 
 #[derive(GpuData, Clone, Copy, Debug, Default, PartialEq)]
@@ -506,4 +509,23 @@ fn writes_before_a_fault_stay() {
     }));
     assert!(fault.is_err());
     assert_eq!(Order::decode(&state).at, 1);
+}
+
+#[gpu_fn]
+fn ping(x: u32) -> u32 {
+    pong(x)
+}
+
+#[gpu_fn]
+fn pong(x: u32) -> u32 {
+    if x > 0 { ping(x - 1) } else { 0 }
+}
+
+#[test]
+fn recursion_is_refused_with_the_cycle() {
+    assert_eq!(ping(3), 0);
+    let b = gpu_actor_rt::__private::Builder::handler("recursive");
+    let _ = ping::__gpu(&b, b.lit(3));
+    let error = b.finish().unwrap_err().to_string();
+    assert!(error.contains("language::ping") && error.contains("language::pong"), "{error}");
 }
