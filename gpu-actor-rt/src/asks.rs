@@ -144,11 +144,15 @@ impl Asks {
         }
     }
 
-    /// Frees the entry of an ask whose future is dropped. A reply that comes later finds a new generation.
+    /// Frees the entry of an ask whose future is dropped. A reply that comes later finds a new generation; one that has come
+    /// already and was not picked up is as late.
     pub(crate) fn cancel(&self, ticket: Ticket) {
         let entry = lock(self.entry(ticket.index));
-        if entry.generation == ticket.generation {
-            drop(self.release(entry, ticket));
+        if entry.generation == ticket.generation
+            && let Phase::Done(Outcome::Reply { .. } | Outcome::Fault { .. } | Outcome::Drift(_)) =
+                self.release(entry, ticket)
+        {
+            self.late.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -208,7 +212,7 @@ impl Asks {
         self.pending.load(Ordering::Relaxed)
     }
 
-    /// Replies that came when nobody waited any more.
+    /// Replies that reached nobody.
     pub(crate) fn late(&self) -> u64 {
         self.late.load(Ordering::Relaxed)
     }
@@ -331,6 +335,16 @@ mod tests {
     }
 
     #[test]
+    fn a_reply_that_nobody_picks_up_is_late_too() {
+        let asks = Asks::new(4);
+        let (taken, dropped) = (asks.allocate(u64::MAX).unwrap(), asks.allocate(u64::MAX).unwrap());
+        assert!(asks.complete(taken, reply(1)) && asks.complete(dropped, reply(2)));
+        assert!(asks.poll(taken, Waker::noop()).is_ready());
+        asks.cancel(dropped);
+        assert_eq!((asks.late(), asks.pending()), (1, 0));
+    }
+
+    #[test]
     fn deadlines_expire_in_time_and_only_then() {
         let asks = Asks::new(100);
         let soon = asks.allocate(50).unwrap();
@@ -396,7 +410,7 @@ mod tests {
         drop(send);
         let delivered = poller.join().unwrap() as u64;
         assert!(delivered >= got);
-        assert_eq!(delivered + asks.late(), 20_000);
+        assert_eq!(got + asks.late(), 20_000);
         assert_eq!(asks.pending(), 0);
     }
 }

@@ -31,7 +31,7 @@ pub struct Stats {
     pub dead_letters: u64,
     /// Messages that handlers sent and that waited in a spill ring for space.
     pub spilled: u64,
-    /// Replies that came when nobody waited for them any more.
+    /// Replies that nobody took: their asks had timed out or were dropped.
     pub late_replies: u64,
     /// Asks that wait for a reply.
     pub pending_asks: u64,
