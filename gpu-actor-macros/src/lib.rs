@@ -15,8 +15,15 @@
 //! - fields, indices, `array.len()`, array literals;
 //! - blocks, `if` and `else` and `loop` as statements and as values, `while`, `for` over ranges with two bounds, `break`,
 //!   `continue`, `return`;
-//! - calls of functions marked `#[gpu_fn]`, and the methods of numbers that a device computes exactly as the standard library
-//!   does, such as `wrapping_add`, `min`, `rotate_left`, `sqrt`;
+//! - calls of functions marked `#[gpu_fn]`;
+//! - the methods of numbers that a device computes exactly as the standard library does:
+//!   `abs`, `abs_diff`, `ceil`, `clamp`, `copysign`, `count_ones`, `count_zeros`, `div_euclid`, `floor`, `fract`,
+//!   `is_finite`, `is_infinite`, `is_nan`, `is_negative`, `is_positive`, `is_power_of_two`, `is_sign_negative`,
+//!   `is_sign_positive`, `leading_ones`, `leading_zeros`, `max`, `min`, `mul_add`, `pow`, `recip`, `rem_euclid`,
+//!   `reverse_bits`, `rotate_left`, `rotate_right`, `round`, `round_ties_even`, `saturating_add`, `saturating_mul`,
+//!   `saturating_sub`, `signum`, `sqrt`, `swap_bytes`, `to_bits`, `trailing_ones`, `trailing_zeros`, `trunc`,
+//!   `unsigned_abs`, `wrapping_abs`, `wrapping_add`, `wrapping_mul`, `wrapping_neg`, `wrapping_pow`, `wrapping_shl`,
+//!   `wrapping_shr`, `wrapping_sub`;
 //! - `assert!` and `panic!` with plain text;
 //! - in handlers `cx.tell(actor.method(arguments))`, `cx.now()`, `cx.worker()`, `cx.lane()`.
 //!

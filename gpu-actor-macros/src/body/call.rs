@@ -169,7 +169,7 @@ impl Parser<'_> {
         }
         let target = self.place(&send.receiver);
         let args = self.operands(&send.args);
-        Stmt::Tell { target, method: send.method.clone(), args, line: line_of(call) }
+        Stmt::Tell { target, method: send.method.clone(), args, line: line(call.method.span()) }
     }
 
     /// `assert!` and `panic!`; everything else is refused.

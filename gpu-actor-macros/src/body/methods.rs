@@ -159,6 +159,18 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_lists_them_all() {
+        let documentation = include_str!("../lib.rs");
+        for method in METHODS {
+            assert!(
+                documentation.contains(&format!("`{}`", method.name)),
+                "{} is not in the crate's documentation",
+                method.name
+            );
+        }
+    }
+
+    #[test]
     fn a_slip_names_the_method_that_was_meant() {
         assert!(unknown("wraping_add").contains("did you mean `wrapping_add`?"));
         assert!(unknown("sqr").contains("did you mean `sqrt`?"));
