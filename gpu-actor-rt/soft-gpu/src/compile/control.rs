@@ -21,16 +21,23 @@ impl<'a> Lower<'_, '_, 'a> {
         let (ask, next) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(ask);
         self.b.ins().brif(word, ask, &[], next, &[]);
-        self.b.switch_to_block(ask);
+        self.enter(ask);
         self.host(&host::POLL, &[self.context]);
         self.b.ins().jump(next, &[]);
-        self.b.switch_to_block(next);
+        self.enter(next);
     }
 
     /// What follows an unconditional jump is dead until the next label; it is still checked.
     fn dead_code(&mut self) {
         let block = self.b.create_block();
+        self.enter(block);
+    }
+
+    /// Goes on in a block to which nothing will jump that does not do so already. Telling the code generator so early
+    /// saves it most of its work on variables.
+    pub(super) fn enter(&mut self, block: Block) {
         self.b.switch_to_block(block);
+        self.b.seal_block(block);
     }
 
     fn jump(&mut self, label: Label) {
@@ -68,12 +75,12 @@ impl<'a> Lower<'_, '_, 'a> {
         if label.passed {
             let back = self.b.create_block();
             self.b.ins().brif(condition, back, &[], next, &[]);
-            self.b.switch_to_block(back);
+            self.enter(back);
             self.jump(label);
         } else {
             self.b.ins().brif(condition, label.block, &[], next, &[]);
         }
-        self.b.switch_to_block(next);
+        self.enter(next);
         Ok(())
     }
 
@@ -105,7 +112,7 @@ impl<'a> Lower<'_, '_, 'a> {
         let default = self.block_call(outside);
         let table = self.b.create_jump_table(JumpTableData::new(default, &table));
         self.b.ins().br_table(index, table);
-        self.b.switch_to_block(outside);
+        self.enter(outside);
         self.host(&host::TRAP, &[self.context]);
         self.return_();
         Ok(())

@@ -144,6 +144,7 @@ impl<'l, 'p, 'a> Lower<'l, 'p, 'a> {
         let start = b.create_block();
         b.append_block_params_for_function_params(start);
         b.switch_to_block(start);
+        b.seal_block(start);
         let arguments = b.block_params(start).to_vec();
         let carry = b.declare_var(types::I8);
         let mut lower = Lower {
@@ -438,10 +439,10 @@ impl<'l, 'p, 'a> Lower<'l, 'p, 'a> {
         }
         let (taken, next) = (self.b.create_block(), self.b.create_block());
         self.b.ins().brif(condition, taken, &[], next, &[]);
-        self.b.switch_to_block(taken);
+        self.enter(taken);
         self.instruction(instruction, mods)?;
         self.b.ins().jump(next, &[]);
-        self.b.switch_to_block(next);
+        self.enter(next);
         Ok(())
     }
 
