@@ -529,3 +529,67 @@ fn recursion_is_refused_with_the_cycle() {
     let error = b.finish().unwrap_err().to_string();
     assert!(error.contains("language::ping") && error.contains("language::pong"), "{error}");
 }
+
+/// An actor that knows others of its own type.
+#[gpu_actor]
+#[derive(Default)]
+struct Node {
+    next: ActorId<Node>,
+    others: [ActorId<Self>; 2],
+    link: Link,
+}
+
+/// Data that names an actor.
+#[derive(GpuData, Clone, Copy, Default)]
+#[repr(C)]
+struct Link {
+    weight: u32,
+    to: ActorId<Leaf>,
+}
+
+#[gpu_actor]
+impl Node {
+    const FAN: u32 = 2;
+
+    #[handler]
+    fn pass(&mut self, cx: &mut Cx, left: u32) {
+        if left > 0 {
+            cx.tell(self.next.pass(left - 1));
+            for i in 0..Self::FAN {
+                cx.tell(self.others[i as usize].pass(i));
+            }
+            cx.tell(self.link.to.grow(self.link, self.next));
+        }
+    }
+
+    #[handler]
+    fn connect(&mut self, next: ActorId<Self>, links: [Link; Self::FAN as usize]) -> ActorId<Self> {
+        let before = self.next;
+        self.next = next;
+        self.link = links[1];
+        before
+    }
+}
+
+#[gpu_actor]
+#[derive(Default)]
+struct Leaf {
+    root: ActorId<Node>,
+}
+
+#[gpu_actor]
+impl Leaf {
+    #[handler]
+    fn grow(&mut self, cx: &mut Cx, link: Link, root: ActorId<Node>) {
+        self.root = root;
+        cx.tell(self.root.pass(link.weight));
+        let again = link.to;
+        cx.tell(again.grow(link, root));
+    }
+}
+
+#[test]
+fn actors_that_know_each_other() {
+    check::<Node>();
+    check::<Leaf>();
+}
