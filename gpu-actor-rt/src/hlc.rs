@@ -48,7 +48,7 @@ impl<A: Atom> Clock<A> {
     /// The stamp of a send at `now` (nanoseconds since the epoch): `max(last + 1, now)` with the low bits of `now` cleared.
     pub fn tick(&self, now: u64) -> u64 {
         // The rule never refuses, so the fallback is never taken.
-        self.last.update(|last| Some((last + 1).max(now & !LOGICAL_MASK))).unwrap_or_default()
+        self.last.update(|last| Some(last.saturating_add(1).max(now & !LOGICAL_MASK))).unwrap_or_default()
     }
 
     /// The stamp of a receive of `stamp` at `now`: `max(last + 1, stamp + 1, now)`.
@@ -58,7 +58,7 @@ impl<A: Atom> Clock<A> {
         }
         Ok(self
             .last
-            .update(|last| Some((last + 1).max(stamp + 1).max(now & !LOGICAL_MASK)))
+            .update(|last| Some(last.max(stamp).saturating_add(1).max(now & !LOGICAL_MASK)))
             .unwrap_or_default())
     }
 }

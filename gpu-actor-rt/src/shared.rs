@@ -63,8 +63,8 @@ impl Mapped {
 
     #[inline]
     fn words(&self) -> &[AtomicU64] {
-        // SAFETY: `new` checked alignment and length against the allocation and `part` only narrows; the allocation is
-        // alive (held by `self`) and zero-filled; every access from the host goes through atomics, and the device's
+        // SAFETY: the allocation vouches for its pointer and length (the trait is unsafe), `new` checked the alignment and
+        // `part` only narrows; the allocation is alive (held by `self`) and zero-filled; every access from the host goes through atomics, and the device's
         // accesses are aligned 64-bit loads and stores, so sharing is by atomic words on both sides.
         unsafe { std::slice::from_raw_parts(self.base, self.words) }
     }

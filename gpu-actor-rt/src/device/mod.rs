@@ -184,7 +184,16 @@ pub struct LaunchRequest<'a> {
 }
 
 /// Memory of a device, given back on drop.
-pub trait Allocation: fmt::Debug + Send + Sync {
+///
+/// # Safety
+/// The runtime turns what an implementation says into references. As long as the allocation lives, [`address`] names
+/// [`len`] bytes of the device's memory that nothing else owns; [`host_ptr`], if there is one, is valid for reads and
+/// writes of [`len`] bytes that were zeroed; none of the three ever changes.
+///
+/// [`address`]: Allocation::address
+/// [`len`]: Allocation::len
+/// [`host_ptr`]: Allocation::host_ptr
+pub unsafe trait Allocation: fmt::Debug + Send + Sync {
     /// The device's address.
     fn address(&self) -> u64;
     /// Bytes.

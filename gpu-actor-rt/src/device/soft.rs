@@ -180,7 +180,8 @@ impl LoadedModule for SoftModule {
 #[derive(Debug)]
 struct SoftMemory(soft_gpu::DeviceMemory);
 
-impl Allocation for SoftMemory {
+// SAFETY: soft-gpu owns the memory by this handle, zeroes it, and neither moves nor shrinks it.
+unsafe impl Allocation for SoftMemory {
     fn address(&self) -> u64 {
         self.0.address()
     }
@@ -197,7 +198,8 @@ impl Allocation for SoftMemory {
 #[derive(Debug)]
 struct SoftMapped(soft_gpu::MappedMemory);
 
-impl Allocation for SoftMapped {
+// SAFETY: as above; host and device address are the same memory.
+unsafe impl Allocation for SoftMapped {
     fn address(&self) -> u64 {
         self.0.address()
     }

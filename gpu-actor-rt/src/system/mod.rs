@@ -256,7 +256,8 @@ impl ActorSystem {
 
     /// Waits until every message that was accepted, and every message that these caused, is done and reported.
     ///
-    /// Messages that others send meanwhile prolong the wait. Returns [`Error::Stopped`] if the system ends before.
+    /// Messages that others send meanwhile prolong the wait, and so does a pause. Returns [`Error::Stopped`] if the system
+    /// ends before.
     pub async fn drained(&self) -> Result<()> {
         let inner = Arc::clone(&self.owner.inner);
         let done =
@@ -265,6 +266,9 @@ impl ActorSystem {
     }
 
     /// Stops all workers at a message boundary and returns when they have. Messages are accepted and wait.
+    ///
+    /// A worker whose handler takes longer than [`Config::shutdown_deadline`] makes this [`Error::Unresponsive`]; the order
+    /// stands until [`resume`](Self::resume) takes it back.
     ///
     /// While paused, the counters of [`stats`](Self::stats) balance: accepted + sent = handled + faulted + dead letters +
     /// in flight.
