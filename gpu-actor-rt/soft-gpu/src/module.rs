@@ -63,7 +63,7 @@ impl Module {
         let program = ptx::parse(text)?;
         let parse = start.elapsed();
         let start = Instant::now();
-        let compiled = compile(device, &program)?;
+        let compiled = compile(device, &program, text.len())?;
         let stats = LoadStats {
             functions: compiled.functions,
             code_bytes: compiled.code_bytes,

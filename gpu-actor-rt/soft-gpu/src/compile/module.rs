@@ -10,7 +10,7 @@ use cranelift_codegen::ir::{AbiParam, Signature as ClifSignature, Type, UserFunc
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::{FuncId, Linkage, Module as _};
 
 use super::func::Lower;
@@ -123,12 +123,28 @@ fn isa() -> Result<OwnedTargetIsa, String> {
     .clone()
 }
 
-/// Compiles a whole text.
-pub(crate) fn compile(device: &Arc<DeviceInner>, program: &Program<'_>) -> Result<Compiled, LoadError> {
+/// Room for the code of a text of `text_bytes`, generously: what is not used costs address space only.
+///
+/// All functions lie in one stretch, since they call each other with 32-bit distances, and memory taken piece by piece
+/// may end up on both sides of gigabytes of device memory.
+fn code_memory(text_bytes: usize, functions: usize) -> usize {
+    text_bytes.saturating_mul(64).saturating_add(functions.saturating_mul(16 << 10)).clamp(1 << 20, 1 << 30)
+}
+
+/// Compiles a whole text, which had `text_bytes`.
+pub(crate) fn compile(
+    device: &Arc<DeviceInner>,
+    program: &Program<'_>,
+    text_bytes: usize,
+) -> Result<Compiled, LoadError> {
     let nobody = Name { text: "", line: 1 };
     let isa = isa().map_err(|e| internal(nobody, &e))?;
     let frontend = isa.frontend_config();
-    let module = JITModule::new(JITBuilder::with_isa(isa, cranelift_module::default_libcall_names()));
+    let arena = ArenaMemoryProvider::new_with_size(code_memory(text_bytes, program.functions.len()))
+        .map_err(|e| internal(nobody, &e))?;
+    let mut builder = JITBuilder::with_isa(isa, cranelift_module::default_libcall_names());
+    builder.memory_provider(Box::new(arena));
+    let module = JITModule::new(builder);
     let mut env = Env {
         module,
         callees: HashMap::new(),
