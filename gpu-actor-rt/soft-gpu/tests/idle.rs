@@ -11,20 +11,21 @@ use std::time::Duration;
 use common::{device, launch, load};
 use soft_gpu::{LaunchConfig, Status};
 
-/// The worker threads of this process: how long each has run, in nanoseconds, and how often it was given a processor.
-fn workers() -> BTreeMap<String, (u64, u64)> {
+/// The worker threads of this process: how long each has run, in nanoseconds, how often it was given a processor, and
+/// whether it waits for something (as opposed to running, or being about to).
+fn workers() -> BTreeMap<String, (u64, u64, bool)> {
     let mut out = BTreeMap::new();
     for task in std::fs::read_dir("/proc/self/task").unwrap() {
         let task = task.unwrap().path();
         // A thread may end between being listed and being read.
-        let (Ok(name), Ok(times)) =
-            (std::fs::read_to_string(task.join("comm")), std::fs::read_to_string(task.join("schedstat")))
-        else {
+        let read = |file: &str| std::fs::read_to_string(task.join(file));
+        let (Ok(name), Ok(times), Ok(stat)) = (read("comm"), read("schedstat"), read("stat")) else {
             continue;
         };
         if name.starts_with("soft-gpu-") {
             let fields: Vec<u64> = times.split_whitespace().map(|f| f.parse().unwrap()).collect();
-            out.insert(task.display().to_string(), (fields[0], fields[2]));
+            let waits = stat.split(") ").nth(1).is_some_and(|rest| rest.starts_with('S'));
+            out.insert(task.display().to_string(), (fields[0], fields[2], waits));
         }
     }
     out
@@ -49,7 +50,7 @@ fn a_parked_launch_costs_nothing() {
         let parked = (0..1000).any(|_| {
             std::thread::sleep(Duration::from_millis(20));
             let now = workers();
-            let still = now == before && now.len() == 4;
+            let still = now == before && now.len() == 4 && now.values().all(|(.., waits)| *waits);
             before = now;
             still
         });
