@@ -37,7 +37,7 @@ fn an_aircraft_sends_to_carrier_and_airport() {
     let mut aircraft = Aircraft::default();
     let (carrier, airport) = (ActorId::<Carrier>::from_raw(1), ActorId::<Airport>::from_raw(2));
     aircraft.flew(&mut cx, carrier, airport, -4, 500);
-    let targets: Vec<_> = cx.sent().iter().map(|message| message.target()).collect();
+    let targets: Vec<_> = cx.sent().iter().map(gpu_actor_rt::Message::target).collect();
     assert_eq!(targets, [1, 2]);
     assert_eq!(aircraft.flights(), 1);
 }
