@@ -252,6 +252,43 @@ fn waiting_for_an_event_ends_with_the_launch() {
     assert_eq!(running.wait(Some(PATIENCE)), Status::Aborted);
 }
 
+/// Two ordered loads of one word in a row are two loads: sooner or later they differ while the host counts.
+#[test]
+fn ordered_loads_are_not_merged() {
+    for order in ["relaxed.sys", "acquire.gpu", "volatile"] {
+        let device = device();
+        let memory = device.alloc_mapped(64).unwrap();
+        // Enough work in between that no processor does both at the same moment.
+        let work = "mad.lo.u32 %r2, %r2, %r0, 1;\n".repeat(1000);
+        let module = load(
+            &device,
+            &format!(
+                ".visible .entry k(.param .u64 at) {{
+                    .reg .b64 %rd0; .reg .b32 %r<3>; .reg .pred %p;
+                    ld.param.u64 %rd0, [at];
+                again:
+                    ld.{order}.u32 %r0, [%rd0];
+                    {work}
+                    ld.{order}.u32 %r1, [%rd0];
+                    st.u32 [%rd0+32], %r2;
+                    setp.eq.u32 %p, %r0, %r1;
+                    @%p bra again;
+                    ret;
+                }}"
+            ),
+        );
+        let running = launch(&device, &module, LaunchConfig::new(1, 1), &[Arg::U64(memory.address())]);
+        let deadline = Instant::now() + PATIENCE;
+        while running.poll() == Status::Running {
+            assert!(Instant::now() < deadline, "`{order}`: the loads never differ");
+            for _ in 0..1000 {
+                word(&memory, 0).fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        assert_eq!(running.poll(), Status::Finished);
+    }
+}
+
 /// The host copies while the kernel writes: what it reads is what the kernel has written, word for word.
 #[test]
 fn copies_beside_a_running_kernel() {

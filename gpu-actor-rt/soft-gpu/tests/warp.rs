@@ -264,6 +264,20 @@ fn barriers_with_counts_and_arrivals() {
     assert_eq!(out, expected);
 }
 
+/// The last lane ends while all others wait for it: they wait no longer.
+#[test]
+fn a_lane_that_ends_is_not_waited_for() {
+    for wait in [
+        "bar.sync 0;",
+        "bar.warp.sync -1;",
+        "bar.red.or.pred %p1, 0, %p0;",
+        "vote.sync.any.pred %p1, %p0, -1;",
+    ] {
+        let out = run(8, &format!("setp.eq.u32 %p0, %r0, 7; mov.u32 %r9, 5; @%p0 ret; {wait}"));
+        assert_eq!(out, [5, 5, 5, 5, 5, 5, 5, 0], "{wait}");
+    }
+}
+
 #[test]
 fn lanes_take_turns_without_sleeping() {
     // Lane 0 spins on what the last lane writes: only turns at loop back-edges let it end.

@@ -17,7 +17,7 @@ impl<'a> Lower<'_, '_, 'a> {
     /// Asks the host if the lane's poll word is not zero.
     fn poll(&mut self) {
         let at = self.context_field(types::I64, offset_of!(Lane, poll));
-        let word = self.b.ins().atomic_load(types::I32, MemFlagsData::trusted(), at);
+        let word = self.atomic_load(types::I32, MemFlagsData::trusted(), at);
         let (ask, next) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(ask);
         self.b.ins().brif(word, ask, &[], next, &[]);

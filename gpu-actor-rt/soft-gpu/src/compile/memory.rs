@@ -10,7 +10,7 @@
 
 use std::mem::offset_of;
 
-use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
 
 use super::func::{Entity, Lower, Lowered, Modifiers, Param, constant_memory, program_memory};
 use super::module::{Symbol, clif};
@@ -236,6 +236,13 @@ impl<'a> Lower<'_, '_, 'a> {
         }
     }
 
+    /// A load that really happens. Cranelift 0.135 takes the value of an earlier atomic load of the same address for
+    /// granted where nothing that could write comes in between; a sequence point is such a thing, and costs nothing.
+    pub(super) fn atomic_load(&mut self, ty: Type, flags: MemFlagsData, address: Value) -> Value {
+        self.b.ins().sequence_point();
+        self.b.ins().atomic_load(ty, flags, address)
+    }
+
     fn load_one(
         &mut self,
         place: Place<'a>,
@@ -249,7 +256,7 @@ impl<'a> Lower<'_, '_, 'a> {
             Place::Memory(address, offset) if strong => {
                 let address = self.flat_address(address, offset);
                 let address = self.flat_address(address, at as i32);
-                let value = self.b.ins().atomic_load(Self::raw(ty), program_memory(), address);
+                let value = self.atomic_load(Self::raw(ty), program_memory(), address);
                 Ok(self.bitcast(value, clif(ty)))
             }
             Place::Memory(address, offset) => {
@@ -280,6 +287,7 @@ impl<'a> Lower<'_, '_, 'a> {
                 } else {
                     let value = self.bitcast(value, Self::raw(ty));
                     let address = self.flat_address(address, offset);
+                    self.b.ins().sequence_point();
                     self.b.ins().atomic_store(program_memory(), value, address);
                 }
                 Ok(())
