@@ -25,7 +25,7 @@ impl Moody {
     }
 }
 
-/// Keeps every event as a line of text.
+/// Keeps every event, and every span, as a line of text.
 #[derive(Clone, Default)]
 struct Listener(Arc<Mutex<Vec<String>>>);
 
@@ -43,7 +43,10 @@ impl Subscriber for Listener {
         metadata.target().starts_with("gpu_actor_rt")
     }
 
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let mut line = Line(format!("SPAN {}", span.metadata().name()));
+        span.record(&mut line);
+        self.0.lock().expect("no panic").push(line.0);
         Id::from_u64(1)
     }
 
@@ -90,5 +93,8 @@ async fn start_activation_faults_timeouts_and_stop_are_events() {
         (Level::INFO, ["actor system stopped", "lost=0", ""]),
     ] {
         assert!(heard(level, &parts), "{level} {parts:?} in {lines:#?}");
+    }
+    for span in ["SPAN start", "SPAN lower types=1", "SPAN load", "SPAN stop drain=true"] {
+        assert!(lines.iter().any(|line| line == span), "no `{span}` in {lines:#?}");
     }
 }

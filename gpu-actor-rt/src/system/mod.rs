@@ -117,14 +117,15 @@ impl ActorSystem {
     }
 
     fn start_blocking(config: Config) -> Result<Self> {
+        let _span = tracing::info_span!("start").entered();
         let settings = config.settle()?;
         let types = registry::collect(settings.config.actors.as_deref())?;
-        let program = Program::of(types)?;
+        let program = tracing::debug_span!("lower", types = types.len()).in_scope(|| Program::of(types))?;
         let device = match &settings.config.device {
             Some(device) => Arc::clone(device),
             None => Arc::new(Soft::open(&SoftConfig::default())?),
         };
-        let (module, jit) = program.load(device.as_ref())?;
+        let (module, jit) = tracing::debug_span!("load").in_scope(|| program.load(device.as_ref()))?;
         let calibration = Calibration::first(device.timer()?, hlc::now());
         let (running, completions) =
             Running::launch(device.as_ref(), &program, module.as_ref(), &settings, calibration)?;
@@ -341,6 +342,7 @@ impl Owner {
     }
 
     fn end_now(&self, drain: bool) -> u64 {
+        let _span = tracing::info_span!("stop", drain).entered();
         let inner = &self.inner;
         let running = &inner.running;
         let deadline = Instant::now() + inner.settings.config.shutdown_deadline;
