@@ -27,13 +27,22 @@ impl Probe {
     /// Keeps its worker busy for so many turns.
     #[handler]
     fn spin(&mut self, turns: u64) -> u64 {
+        let mut noise = self.count;
         let mut turn = 0;
         while turn < turns {
-            self.count = self.count.wrapping_mul(3).wrapping_add(turn);
+            noise = noise.wrapping_mul(3).wrapping_add(turn);
             turn += 1;
         }
-        self.count = 0;
-        turn
+        noise.max(turn)
+    }
+
+    /// Sends sixteen times.
+    #[handler]
+    fn flood(&mut self, cx: &mut Cx, to: ActorId<Probe>) {
+        for _ in 0..16 {
+            cx.tell(to.add(1));
+            self.count += 1;
+        }
     }
 
     #[handler]
@@ -277,6 +286,35 @@ fn the_last_clone_may_go_on_the_runtimes_own_thread() {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+#[tokio::test]
+async fn what_neither_mailbox_nor_spill_ring_holds_is_a_dead_letter_and_nothing_vanishes() {
+    let config = config().device_inbox(2).spill(2).fault_history(1 << 16);
+    let system = ActorSystem::start(config).await.unwrap();
+    let mut letters = system.subscribe_faults();
+    let worker = |probe: &ActorRef<Probe>| probe.id().unwrap().raw() >> 32 & 0xfff;
+    let from = system.actor::<Probe>("from");
+    let to =
+        (0..100u32).map(|key| system.actor::<Probe>(key)).find(|to| worker(to) != worker(&from)).unwrap();
+    // The receiver's worker is busy while the flood comes.
+    to.spin(LONG / 10).tell().unwrap();
+    for _ in 0..100 {
+        from.flood(to.id().unwrap()).tell_wait().await.unwrap();
+    }
+    system.drained().await.unwrap();
+    let stats = system.stats();
+    assert_eq!(stats.sent, 1600);
+    assert!(stats.dead_letters > 0 && stats.spilled > 0, "{stats:?}");
+    assert_eq!(stats.accepted + stats.sent, stats.handled + stats.faulted + stats.dead_letters);
+    assert_eq!(to.add(0).await.unwrap(), 1600 - stats.dead_letters);
+    for _ in 0..stats.dead_letters {
+        let letter = letters.try_recv().unwrap();
+        assert_eq!((letter.kind, letter.handler, letter.dead_letter), (FaultKind::MailboxFull, "add", true));
+        assert_eq!(letter.actor, to.key().to_string());
+    }
+    assert!(letters.try_recv().is_err());
+    system.shutdown().await.unwrap();
 }
 
 /// The simplest executor: no timer, no reactor.
