@@ -203,7 +203,11 @@ async fn a_flood_beyond_all_rings_is_reported_message_by_message() {
     system.drained().await.unwrap();
     let stats = system.stats();
     // Two rings of 8 hold 16; what came too late to find them full was delivered, all else is a dead letter.
-    assert_eq!(u64::from(target.count().await.unwrap()) + stats.dead_letters + stats.faulted - 1, 40, "{stats:?}");
+    assert_eq!(
+        u64::from(target.count().await.unwrap()) + stats.dead_letters + stats.faulted - 1,
+        40,
+        "{stats:?}"
+    );
     assert!(stats.dead_letters > 0, "{stats:?}");
     let mut letters = 0;
     while let Ok(fault) = faults.try_recv() {
