@@ -173,12 +173,6 @@ impl Builder {
         self.fail(LowerError::Misuse { function: self.symbol.clone(), what });
     }
 
-    fn unsupported(&self, line: u32, what: &'static str, hint: &'static str) {
-        if !self.dead() {
-            self.fail(LowerError::Unsupported { function: self.symbol.clone(), line, what, hint });
-        }
-    }
-
     fn dead(&self) -> bool {
         self.state.borrow().dead
     }

@@ -47,18 +47,6 @@ pub enum LowerError {
         /// What was used.
         what: &'static str,
     },
-    /// No exact lowering exists for the operation.
-    #[error("{function}, line {line}: {what} is not supported on the GPU; {hint}")]
-    Unsupported {
-        /// The function that is lowered.
-        function: String,
-        /// Source line.
-        line: u32,
-        /// The operation.
-        what: &'static str,
-        /// What to write instead.
-        hint: &'static str,
-    },
     /// A message or reply does not fit a slot.
     #[error("{function}: {what} ends at byte {end}, a payload has {limit}")]
     PayloadTooLarge {

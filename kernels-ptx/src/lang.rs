@@ -81,9 +81,17 @@ pub trait Scalar: GpuType<Fields = ()> {
 )]
 pub trait Num: Scalar {}
 
+/// A type with a remainder: Rust's `%` of floats is exact, and no sequence of device instructions is.
+#[diagnostic::on_unimplemented(
+    message = "the GPU has no remainder of `{Self}`",
+    label = "`%` is for integers here",
+    note = "where rounding is acceptable, write `x - y * (x / y).trunc()`"
+)]
+pub trait Remainder: Num {}
+
 /// An integer type.
 #[diagnostic::on_unimplemented(message = "`{Self}` is not an integer", label = "expected an integer")]
-pub trait Int: Num + Bits {
+pub trait Int: Num + Bits + Remainder {
     /// The type of the same width without a sign.
     type Unsigned: Int;
 }

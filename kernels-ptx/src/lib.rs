@@ -46,7 +46,7 @@ pub mod __private {
     pub use crate::error::LowerError;
     pub use crate::ir::{FaultSite, Function, Kind, ScalarType, Type};
     pub use crate::lang::{
-        Addr, Bits, Float, GpuData, GpuType, Int, Num, Place, Scalar, SignedInt, SignedNum, Val,
+        Addr, Bits, Float, GpuData, GpuType, Int, Num, Place, Remainder, Scalar, SignedInt, SignedNum, Val,
     };
     pub use crate::{abi, device};
 }

@@ -182,12 +182,6 @@ fn size_limits() {
 }
 
 #[test]
-fn float_remainder_is_refused() {
-    let error = refused(|b| unused(b.rem(b.lit(1.5f32), b.lit(1.0), 9)));
-    assert!(matches!(error, LowerError::Unsupported { line: 9, .. }), "{error}");
-}
-
-#[test]
 fn misuse_is_an_error_and_no_panic() {
     let bodies: [fn(&Builder); 10] = [
         |b| b.if_else(),

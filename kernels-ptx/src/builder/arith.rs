@@ -4,7 +4,7 @@ use super::{Builder, Faulting, constant};
 use crate::{
     abi::fault::code,
     ir::{BinaryOp, CheckedOp, CompareOp, Const, Op, Operand, ScalarType, Stmt, UnaryOp},
-    lang::{Bits, Int, Num, Scalar, SignedNum, Val},
+    lang::{Bits, Int, Num, Remainder, Scalar, SignedNum, Val},
 };
 
 const ADD: Faulting = Faulting("`+`", "use wrapping_add");
@@ -69,16 +69,8 @@ impl Builder {
         self.divide(false, l, r, line)
     }
 
-    /// `l % r`. Integers fault on zero, then on `MIN % -1`. Floats have no remainder on the GPU that equals Rust's.
-    pub fn rem<T: Num>(&self, l: Val<T>, r: Val<T>, line: u32) -> Val<T> {
-        if T::SCALAR.is_float() {
-            self.unsupported(
-                line,
-                "`%` of floats",
-                "compute x - y * (x / y).trunc() if rounding is acceptable",
-            );
-            return l;
-        }
+    /// `l % r`. Faults on zero, then on `MIN % -1`.
+    pub fn rem<T: Remainder>(&self, l: Val<T>, r: Val<T>, line: u32) -> Val<T> {
         self.divide(true, l, r, line)
     }
 

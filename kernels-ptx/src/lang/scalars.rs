@@ -1,6 +1,6 @@
 //! Which Rust types are in the language: the implementations of the traits.
 
-use super::{Addr, Bits, Float, GpuData, GpuType, Int, Num, Scalar, SignedInt, SignedNum, Val};
+use super::{Addr, Bits, Float, GpuData, GpuType, Int, Num, Remainder, Scalar, SignedInt, SignedNum, Val};
 use crate::{
     builder::{Builder, element, take},
     ir::{ScalarType, Type},
@@ -47,6 +47,7 @@ macro_rules! mark {
 }
 
 mark!(Num: i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64);
+mark!(Remainder: i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
 mark!(Bits: bool, i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
 mark!(SignedNum: i8, i16, i32, i64, isize, f32, f64);
 mark!(SignedInt: i8, i16, i32, i64, isize);
