@@ -207,6 +207,26 @@ async fn a_paused_system_accepts_and_a_shutdown_lets_it_finish() {
 }
 
 #[tokio::test]
+async fn orders_are_obeyed_as_they_were_called_even_if_nobody_waits() {
+    let system = ActorSystem::start(config()).await.unwrap();
+    let probe = system.actor::<Probe>(1);
+    for _ in 0..50 {
+        {
+            let mut pause = pin!(system.pause());
+            let _ = poll(pause.as_mut());
+        }
+        // Resumes, whether or not the pause that nobody waits for has come to its end.
+        system.resume().await.unwrap();
+        probe.add(1).await.unwrap();
+    }
+    let (paused, resumed) = tokio::join!(system.pause(), system.resume());
+    paused.unwrap();
+    resumed.unwrap();
+    assert_eq!(probe.add(0).await.unwrap(), 50);
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_stopped_system_says_so_everywhere() {
     let system = ActorSystem::start(config()).await.unwrap();
     let probe = system.actor::<Probe>(1);

@@ -269,7 +269,7 @@ impl ActorSystem {
     /// Stops all workers at a message boundary and returns when they have. Messages are accepted and wait.
     ///
     /// A worker whose handler takes longer than [`Config::shutdown_deadline`] makes this [`Error::Unresponsive`]; the order
-    /// stands until [`resume`](Self::resume) takes it back.
+    /// stands until [`resume`](Self::resume) takes it back. So it does if the future is dropped.
     ///
     /// While paused, the counters of [`stats`](Self::stats) balance: accepted + sent = handled + faulted + dead letters +
     /// in flight.
@@ -308,19 +308,12 @@ impl ActorSystem {
         self.order(control::RUN).await
     }
 
+    /// Gives an order at once, so that orders are obeyed as they are called, and waits for the workers on another thread.
     async fn order(&self, order: u64) -> Result<()> {
-        let owner = Arc::clone(&self.owner);
-        on_thread("control", move || {
-            // Not while the system ends: its own commands must be the last.
-            let _guard = owner.ending.lock().unwrap_or_else(PoisonError::into_inner);
-            if owner.ended.get().is_some() {
-                return Err(Error::Stopped);
-            }
-            let running = &owner.inner.running;
-            let word = running.command(order);
-            running.await_echo(word, owner.inner.settings.config.shutdown_deadline)
-        })
-        .await?
+        let word = self.owner.inner.running.order(order)?;
+        let inner = Arc::clone(&self.owner.inner);
+        let patience = inner.settings.config.shutdown_deadline;
+        on_thread("control", move || inner.running.await_echo(word, patience)).await?
     }
 
     /// Stops the system: refuses new messages, waits until the accepted ones are handled, ends the kernel.
@@ -347,13 +340,14 @@ impl Owner {
         let running = &inner.running;
         let deadline = Instant::now() + inner.settings.config.shutdown_deadline;
         inner.ending.store(true, Ordering::SeqCst);
+        running.take_over();
         inner.close();
         if drain {
-            if running.order() == control::PAUSE {
-                running.command(control::RUN);
+            if running.last_order() == control::PAUSE {
+                running.last_orders(control::RUN);
             }
             if running.await_quiescence(Some(deadline)) {
-                running.command(control::STOP);
+                running.last_orders(control::STOP);
                 let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
                 running.launched().wait(Some(left));
             }

@@ -27,8 +27,16 @@ pub(crate) struct Running {
     launched: Box<dyn Launched>,
     pub(crate) memory: Memory,
     pub(crate) directory: Directory,
-    /// The epoch of the last command.
-    epoch: Mutex<u64>,
+    orders: Mutex<Orders>,
+}
+
+/// The orders given so far.
+#[derive(Debug, Default)]
+struct Orders {
+    /// The epoch of the last one.
+    epoch: u64,
+    /// Whether only who ends the system may give more.
+    ending: bool,
 }
 
 /// The sums of the workers' counters.
@@ -88,7 +96,7 @@ impl Running {
         // module keeps to. They are owned by `memory`, and actors' chunks by `directory`, both of which are dropped
         // after `launched`, whose drop ends the launch. The host touches what it shares through `Mapped` only.
         let launched = unsafe { device.launch(&request) }?;
-        Ok((Self { launched, memory, directory, epoch: Mutex::new(0) }, completions))
+        Ok((Self { launched, memory, directory, orders: Mutex::default() }, completions))
     }
 
     /// Waits until every worker runs.
@@ -122,11 +130,27 @@ impl Running {
         self.launched.as_ref()
     }
 
-    /// Gives all workers an order; returns the word that they will echo.
-    pub(crate) fn command(&self, order: u64) -> u64 {
-        let mut epoch = self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
-        *epoch += 1;
-        let word = *epoch << control::EPOCH_SHIFT | order;
+    /// Gives all workers an order; returns the word that they will echo. Refused once the system ends.
+    pub(crate) fn order(&self, order: u64) -> Result<u64> {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        if orders.ending { Err(Error::Stopped) } else { Ok(self.give(&mut orders, order)) }
+    }
+
+    /// From here on orders are given by [`last_orders`](Self::last_orders) alone.
+    pub(crate) fn take_over(&self) {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).ending = true;
+    }
+
+    /// An order of who ends the system.
+    pub(crate) fn last_orders(&self, order: u64) {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        debug_assert!(orders.ending, "the end of the system has been taken over");
+        self.give(&mut orders, order);
+    }
+
+    fn give(&self, orders: &mut Orders, order: u64) -> u64 {
+        orders.epoch += 1;
+        let word = orders.epoch << control::EPOCH_SHIFT | order;
         self.memory.control.store(control::COMMAND, word, Ordering::Release);
         fence(Ordering::SeqCst);
         for worker in 0..self.memory.lines.len() as u32 {
@@ -136,16 +160,17 @@ impl Running {
     }
 
     /// The order that was given last.
-    pub(crate) fn order(&self) -> u64 {
+    pub(crate) fn last_order(&self) -> u64 {
         self.memory.control.load(control::COMMAND, Ordering::Acquire) & ((1 << control::EPOCH_SHIFT) - 1)
     }
 
-    /// Waits until every worker has echoed a command.
+    /// Waits until every worker has echoed a command, or a later one.
     pub(crate) fn await_echo(&self, word: u64, timeout: Duration) -> Result<()> {
         let (begun, mut backoff) = (Instant::now(), Backoff::default());
         loop {
-            let answered =
-                self.memory.lines.iter().filter(|l| l.load(line::ACK, Ordering::Acquire) == word).count();
+            let epoch = |word: u64| word >> control::EPOCH_SHIFT;
+            let obeyed = |line: &&Mapped| epoch(line.load(line::ACK, Ordering::Acquire)) >= epoch(word);
+            let answered = self.memory.lines.iter().filter(obeyed).count();
             if answered == self.memory.lines.len() {
                 return Ok(());
             }
@@ -186,7 +211,7 @@ impl Running {
         let begun = Instant::now();
         loop {
             let counters = self.counters();
-            if counters.in_flight() == 0 || begun.elapsed() >= patience || self.order() != control::RUN {
+            if counters.in_flight() == 0 || begun.elapsed() >= patience || self.last_order() != control::RUN {
                 return counters;
             }
             std::thread::yield_now();
