@@ -83,3 +83,51 @@ fn files_that_are_no_flights_end_with_an_error() {
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("tailnum"));
 }
+
+/// The lines that a run reports as malformed, and whether its check agrees with the plain loop.
+fn reported(name: &str, text: &[u8]) -> (Vec<u64>, bool) {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).unwrap();
+    let output = run(&["--check", "--json", "--file", path.to_str().unwrap()]);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let numbers = errors
+        .lines()
+        .filter(|line| line.ends_with("skipped"))
+        .map(|line| line.split(": line ").nth(1).unwrap().split(':').next().unwrap().parse().unwrap())
+        .collect();
+    assert!(errors.contains("check:"), "{errors}");
+    (numbers, output.status.success())
+}
+
+#[test]
+fn line_numbers_are_those_of_the_file() {
+    let good = "1,1,515,UA,N1,EWR,IAH,2,11,1400";
+    let lines = [HEADER.trim(), good, "", "bad", good, "", "", "bad,2", good, "bad"];
+    for (name, end) in [("lf", "\n"), ("crlf", "\r\n"), ("cr", "\r")] {
+        let text = lines.join(end);
+        assert_eq!(reported(name, text.as_bytes()), (vec![4, 8, 10], true), "{name}");
+        assert_eq!(reported(name, (text + end).as_bytes()), (vec![4, 8, 10], true), "{name}, ended");
+    }
+    let quoted = format!("{HEADER}1,1,515,\"U\n\nA\",N1,EWR,\"I\"\"H\",2,11,1400\nbad\n");
+    assert_eq!(reported("quoted", quoted.as_bytes()), (vec![5], true));
+    let mut latin = format!("\u{feff}{HEADER}{good}\n1,1,515,U").into_bytes();
+    latin.extend(b"\xc4,N1,EWR,IAH,2,11,1400\n");
+    assert_eq!(reported("latin", &latin), (vec![3], true));
+}
+
+#[test]
+fn a_truncated_archive_is_summed_as_far_as_it_goes_and_fails() {
+    let whole = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/data/flights-2013.csv.gz")).unwrap();
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("truncated.csv.gz");
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let output = run(&["--check", "--json", "--file", path.to_str().unwrap()]);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    assert!(
+        errors.contains("cannot read on after line") && errors.contains("equal a plain loop's"),
+        "{errors}"
+    );
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((json["broken"].as_bool(), json["malformed"].as_u64()), (Some(true), Some(0)));
+    assert!(json["flights"].as_u64().unwrap() > 100_000);
+}

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use gpu_actor_examples::flights::data::{self, Flight};
+use gpu_actor_examples::flights::data::{self, Flight, NoFlight};
 use gpu_actor_examples::flights::plain::{self, Table};
 use gpu_actor_examples::flights::report::Report;
 use gpu_actor_examples::flights::{Aircraft, Airport, Carrier};
@@ -58,7 +58,9 @@ async fn run(options: &Options) -> Outcome<ExitCode> {
         println!("wall time: {:.3} s", begun.elapsed().as_secs_f64());
     }
     if options.check {
-        let differences = report.differences(&plain::sum(&path)?);
+        let plain =
+            plain::sum(&path).map_err(|error| format!("the plain loop over {}: {error}", path.display()))?;
+        let differences = report.differences(&plain);
         for difference in &differences {
             eprintln!("{difference}");
         }
@@ -71,6 +73,10 @@ async fn run(options: &Options) -> Outcome<ExitCode> {
             report.carriers.len(),
             report.airports.len()
         );
+    }
+    if report.broken {
+        eprintln!("flights: {} could not be read to its end", path.display());
+        return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -86,7 +92,7 @@ async fn stream(path: &Path) -> Outcome<Report> {
     let bar = progress();
     let begun = Instant::now();
     let mut fleet = Fleet::new(system.clone());
-    let (mut count, mut malformed) = (0, 0);
+    let (mut count, mut malformed, mut broken) = (0, 0, false);
     for flight in flights {
         match flight {
             Ok(flight) => {
@@ -97,8 +103,11 @@ async fn stream(path: &Path) -> Outcome<Report> {
                 }
             }
             Err(error) => {
-                bar.suspend(|| eprintln!("{}: {error}; skipped", path.display()));
-                malformed += 1;
+                bar.suspend(|| eprintln!("{}: {error}", path.display()));
+                match error {
+                    NoFlight::Malformed { .. } => malformed += 1,
+                    NoFlight::Broken { .. } => broken = true,
+                }
             }
         }
     }
@@ -114,6 +123,7 @@ async fn stream(path: &Path) -> Outcome<Report> {
         airports,
         flights: count,
         malformed,
+        broken,
         messages: stats.handled,
         seconds,
         start_seconds,

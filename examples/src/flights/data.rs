@@ -1,4 +1,7 @@
 //! Reading the flights: CSV, plain or gzipped, columns found by name.
+//!
+//! Rule kept here: a line that is no flight is reported with its number and skipped; a file that breaks off is an error of
+//! its own, after the flights before the break.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -46,14 +49,25 @@ pub struct Flight {
     pub miles: u32,
 }
 
-/// A line that is no flight.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {reason}")]
-pub struct Malformed {
-    /// Line number in the file, the header is line 1.
-    pub line: u64,
-    /// What is wrong with it.
-    pub reason: String,
+/// Why there is no flight where one was expected.
+#[derive(Debug, thiserror::Error)]
+pub enum NoFlight {
+    /// A line that is no flight; the next one may be.
+    #[error("line {line}: {reason}; skipped")]
+    Malformed {
+        /// Line number in the file, the header is line 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file cannot be read on: a truncated archive, say. Nothing follows.
+    #[error("cannot read on after line {line}: {source}")]
+    Broken {
+        /// The last whole line.
+        line: u64,
+        /// What the reader said.
+        source: csv::Error,
+    },
 }
 
 /// Opens a file of flights, gzipped or not.
@@ -71,7 +85,8 @@ pub fn open(path: &Path) -> Result<Flights, DataError> {
     } else {
         Box::new(file)
     };
-    let mut reader = ReaderBuilder::new().flexible(true).buffer_capacity(1 << 18).from_reader(input);
+    let mut reader =
+        ReaderBuilder::new().flexible(true).buffer_capacity(1 << 18).from_reader(LineEnds::new(input));
     let header = reader.byte_headers().map_err(|e| failed(e.into()))?.clone();
     let mut columns = [0; COLUMNS.len()];
     for (at, column) in columns.iter_mut().zip(COLUMNS) {
@@ -83,9 +98,54 @@ pub fn open(path: &Path) -> Result<Flights, DataError> {
     Ok(Flights { reader, record: ByteRecord::new(), columns, width: header.len(), failed: false })
 }
 
+/// Passes a text on with a line feed at the end of every line, the last one too.
+///
+/// The reader of records counts line feeds: so a record ends where its line does, whatever the file's line ends are.
+struct LineEnds<R> {
+    input: R,
+    /// The last byte read; before the first, a line feed.
+    last: u8,
+}
+
+impl<R: Read> LineEnds<R> {
+    fn new(input: R) -> Self {
+        Self { input, last: b'\n' }
+    }
+}
+
+impl<R: Read> Read for LineEnds<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.input.read(buffer)?;
+            if read == 0 {
+                let missing = !matches!(self.last, b'\n' | b'\r') && !buffer.is_empty();
+                if missing {
+                    self.last = b'\n';
+                    buffer[0] = b'\n';
+                }
+                return Ok(usize::from(missing));
+            }
+            let mut kept = 0;
+            for at in 0..read {
+                let byte = buffer[at];
+                // The line feed of a pair stands for both; a carriage return alone is a line end too.
+                if (self.last, byte) != (b'\r', b'\n') {
+                    buffer[kept] = if byte == b'\r' { b'\n' } else { byte };
+                    kept += 1;
+                }
+                self.last = byte;
+            }
+            // Nothing but the second half of a pair: 0 bytes would mean the end of the text.
+            if kept > 0 {
+                return Ok(kept);
+            }
+        }
+    }
+}
+
 /// The flights of a file, in its order.
 pub struct Flights {
-    reader: csv::Reader<Box<dyn Read + Send>>,
+    reader: csv::Reader<LineEnds<Box<dyn Read + Send>>>,
     record: ByteRecord,
     columns: [usize; COLUMNS.len()],
     width: usize,
@@ -93,7 +153,7 @@ pub struct Flights {
 }
 
 impl Iterator for Flights {
-    type Item = Result<Flight, Malformed>;
+    type Item = Result<Flight, NoFlight>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed {
@@ -102,19 +162,23 @@ impl Iterator for Flights {
         match self.reader.read_byte_record(&mut self.record) {
             Ok(false) => None,
             Ok(true) => {
-                let line = self.record.position().map_or(0, csv::Position::line);
-                Some(self.flight().map_err(|reason| Malformed { line, reason }))
+                Some(self.flight().map_err(|reason| NoFlight::Malformed { line: self.line(), reason }))
             }
-            Err(error) => {
-                // A stream that broke (a truncated archive, say) has no next line.
+            Err(source) => {
                 self.failed = true;
-                Some(Err(Malformed { line: self.reader.position().line(), reason: error.to_string() }))
+                Some(Err(NoFlight::Broken { line: self.reader.position().line().saturating_sub(1), source }))
             }
         }
     }
 }
 
 impl Flights {
+    /// The line on which the record begins: the reader stands at the line behind it.
+    fn line(&self) -> u64 {
+        let inside = self.record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.reader.position().line().saturating_sub(1 + inside)
+    }
+
     fn flight(&self) -> Result<Flight, String> {
         if self.record.len() != self.width {
             return Err(format!("{} fields instead of {}", self.record.len(), self.width));

@@ -19,6 +19,8 @@ pub struct Report {
     pub flights: u64,
     /// Lines that were skipped.
     pub malformed: u64,
+    /// Whether the file broke off: a truncated archive, say.
+    pub broken: bool,
     /// Messages that handlers on the device handled.
     pub messages: u64,
     /// Seconds from the first flight read to the last message handled.
@@ -70,6 +72,7 @@ struct Json<'a> {
     airports: Vec<AirportRow<'a>>,
     flights: u64,
     malformed: u64,
+    broken: bool,
     messages: u64,
     seconds: f64,
     start_seconds: f64,
@@ -87,6 +90,7 @@ impl Report {
             airports: self.airports.iter().map(|(a, t)| AirportRow { airport: a, sums: t.into() }).collect(),
             flights: self.flights,
             malformed: self.malformed,
+            broken: self.broken,
             messages: self.messages,
             seconds: self.seconds,
             start_seconds: self.start_seconds,
@@ -118,7 +122,7 @@ impl Report {
         for (airport, t, mean) in airports.into_iter().take(10) {
             line(format_args!("{airport:<7} {:>9} arrivals {:>8}", t.arrivals, minutes(Some(mean))));
         }
-        line(format_args!("\n{} flights, {} malformed lines skipped", self.flights, self.malformed));
+        line(format_args!("\n{} flights; malformed lines skipped: {}", self.flights, self.malformed));
         line(format_args!("device: {}", self.device));
         line(format_args!(
             "{} messages in {:.3} s: {:.2} million messages per second (start: {:.3} s)",
@@ -138,6 +142,9 @@ impl Report {
         }
         if self.malformed != plain.malformed {
             found.push(format!("malformed lines: actors {}, plain loop {}", self.malformed, plain.malformed));
+        }
+        if self.broken != plain.broken {
+            found.push(format!("broken off: actors {}, plain loop {}", self.broken, plain.broken));
         }
         compare("carrier", &self.carriers, &plain.carriers, &mut found);
         compare("airport", &self.airports, &plain.airports, &mut found);
