@@ -71,7 +71,10 @@ impl Config {
         self
     }
 
-    /// Lanes of a worker, 1 to 32: how many actors a worker handles side by side. Default 1, the best on the software GPU.
+    /// Lanes of a worker, 1 to 32: how many actors a worker handles side by side. Default 1.
+    ///
+    /// More lanes are for hardware, where they run at the same time. On the software GPU they take turns on the worker's thread
+    /// and meet at every step of its loop, which costs several hundred times the work of one lane: use them there to test.
     pub fn lanes(mut self, lanes: u32) -> Self {
         self.lanes = lanes;
         self

@@ -164,8 +164,8 @@ pub enum Error {
         /// The time that was given.
         after: Duration,
     },
-    /// The operating system gave no thread.
-    #[error("cannot start the runtime's {name} thread")]
+    /// The operating system gave no thread, or its work panicked.
+    #[error("the runtime's {name} thread failed")]
     Thread {
         /// What the thread is for.
         name: &'static str,

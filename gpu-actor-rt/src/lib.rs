@@ -13,7 +13,7 @@
 //! #[gpu_actor]
 //! impl Account {
 //!     #[handler]
-//!     fn deposit(&mut self, amount: u64) -> u64 { self.balance += amount; self.balance }
+//!     pub fn deposit(&mut self, amount: u64) -> u64 { self.balance += amount; self.balance }
 //! }
 //!
 //! #[tokio::main]

@@ -286,6 +286,15 @@ impl Arithmetic {
         self.double.min(c).max(d)
     }
 
+    /// The library's choices: extremes, also of zeros and NaN, and bounds that are the wrong way around.
+    #[handler]
+    pub fn choices(&mut self, a: f32, b: f32, c: f64, d: f64, low: i8, high: i8) -> f32 {
+        self.double = c.min(d) / c.max(d);
+        self.u8s[0] = (self.i16s[0] as i8).clamp(low, high) as u8;
+        self.single = a.clamp(b, 2.0);
+        a.min(b).copysign(a.max(b)) / b.min(a)
+    }
+
     /// Casts between all kinds.
     #[handler]
     pub fn casts(&mut self, a: f64, b: f32, c: i64, d: u64, e: bool) -> i32 {

@@ -57,6 +57,16 @@ async fn shutdown_aborts_after_its_deadline_and_says_what_was_lost() {
 }
 
 #[tokio::test]
+async fn a_deadline_beyond_the_clock_is_none() {
+    let config = Config::default().shutdown_deadline(Duration::MAX).ask_timeout(Duration::MAX);
+    let system = ActorSystem::start(config).await.unwrap();
+    assert_eq!(system.actor::<Counter>(1).add(1).timeout(Duration::MAX).await.unwrap(), 1);
+    system.pause().await.unwrap();
+    system.resume().await.unwrap();
+    system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
 async fn dropping_a_system_ends_its_device() {
     let system = ActorSystem::start(Config::default()).await.unwrap();
     let counter = system.actor::<Counter>(1);

@@ -391,7 +391,8 @@ impl Launch {
     ///
     /// For one thread at a time.
     pub fn wait_event(&self, timeout: Option<Duration>) -> bool {
-        let deadline = timeout.map(|t| Instant::now() + t);
+        // A deadline beyond the clock's range is none.
+        let deadline = timeout.and_then(|t| Instant::now().checked_add(t));
         loop {
             if self.shared.event_pending.swap(false, Ordering::Acquire) {
                 return true;

@@ -66,7 +66,8 @@ impl Token {
             Err(NOTIFIED) => return self.take(),
             Err(_) => return false,
         }
-        let deadline = timeout.map(|t| std::time::Instant::now() + t);
+        // A deadline beyond the clock's range is none.
+        let deadline = timeout.and_then(|t| std::time::Instant::now().checked_add(t));
         loop {
             guard = match deadline {
                 None => match self.wake.wait(guard) {

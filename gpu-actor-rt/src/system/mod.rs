@@ -43,7 +43,7 @@ const SETTLE: Duration = Duration::from_millis(1);
 /// A running actor system: a ring kernel on a device, and the actors in its memory. Clones share it.
 ///
 /// Dropping the last clone without [`shutdown`](Self::shutdown) ends the kernel at once: messages that were not handled
-/// are lost, asks that wait end with [`Error::Aborted`].
+/// are lost; asks that wait for a reply end with [`Error::Aborted`], calls that wait for space with [`Error::Stopped`].
 ///
 /// ```
 /// use gpu_actor_rt::prelude::*;
@@ -338,18 +338,19 @@ impl Owner {
         let _span = tracing::info_span!("stop", drain).entered();
         let inner = &self.inner;
         let running = &inner.running;
-        let deadline = Instant::now() + inner.settings.config.shutdown_deadline;
         inner.ending.store(true, Ordering::SeqCst);
         running.take_over();
         inner.close();
         if drain {
+            // A deadline beyond the clock's range is none.
+            let deadline = Instant::now().checked_add(inner.settings.config.shutdown_deadline);
             if running.last_order() == control::PAUSE {
                 running.last_orders(control::RUN);
             }
-            if running.await_quiescence(Some(deadline)) {
+            if running.await_quiescence(deadline) {
                 running.last_orders(control::STOP);
-                let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
-                running.launched().wait(Some(left));
+                let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+                running.launched().wait(left.map(|left| left.max(Duration::from_secs(1))));
             }
         }
         if matches!(running.launched().poll(), LaunchStatus::Running) {

@@ -111,14 +111,26 @@ impl Builder {
         self.compare(CompareOp::Lt, v.operand(), constant(T::SCALAR, 0))
     }
 
-    /// `l.min(r)`; of floats the number if the other is NaN.
+    /// `l.min(r)`; of floats the number if the other is NaN, and `l` of two zeros.
     pub fn min<T: Num>(&self, l: Val<T>, r: Val<T>) -> Val<T> {
-        Val::of(self.binary(T::SCALAR, BinaryOp::Min, l.operand(), r.operand()))
+        self.extreme(BinaryOp::Min, CompareOp::Lt, l, r)
     }
 
-    /// `l.max(r)`; of floats the number if the other is NaN.
+    /// `l.max(r)`; of floats the number if the other is NaN, and `l` of two zeros.
     pub fn max<T: Num>(&self, l: Val<T>, r: Val<T>) -> Val<T> {
-        Val::of(self.binary(T::SCALAR, BinaryOp::Max, l.operand(), r.operand()))
+        self.extreme(BinaryOp::Max, CompareOp::Gt, l, r)
+    }
+
+    /// `r` if it is beyond `l`, else `l`. Rust leaves open which of two zeros a float's `min` is; PTX says -0, x86-64 says
+    /// the first. The twins must agree, so floats are compared and selected rather than left to PTX's `min`.
+    fn extreme<T: Num>(&self, op: BinaryOp, beyond: CompareOp, l: Val<T>, r: Val<T>) -> Val<T> {
+        let (ty, left, right) = (T::SCALAR, l.operand(), r.operand());
+        if !ty.is_float() {
+            return Val::of(self.binary(ty, op, left, right));
+        }
+        let chosen = self.select(ty, self.compare(beyond, right, left), right, left);
+        let is_nan = self.compare(CompareOp::Ne, left, left);
+        Val::of(self.select(ty, is_nan, right, chosen))
     }
 
     /// `v.clamp(low, high)`. Faults, as a failed assert, unless `low <= high`.
@@ -126,7 +138,7 @@ impl Builder {
         let ordered = self.compare(CompareOp::Le, low.operand(), high.operand());
         let known = matches!(ordered, Operand::Const(c) if c.bits == 1);
         if !known {
-            let site = self.site(code::ASSERT, line, Some("assertion failed: min <= max"), CLAMP);
+            let site = self.site(code::ASSERT, line, Some("min > max"), CLAMP);
             self.fault_if(ordered, false, site);
         }
         let below = self.compare(CompareOp::Lt, v.operand(), low.operand());

@@ -185,8 +185,7 @@ macro_rules! float {
                     "h_mul" => is(x * y),
                     "h_div" => is(x / y),
                     // Rust leaves open which zero it is; PTX takes -0 for the smaller.
-                    "h_min" if zeroes => is(if x.is_sign_negative() { x } else { y }),
-                    "h_max" if zeroes => is(if x.is_sign_positive() { x } else { y }),
+                    "h_min" | "h_max" if zeroes => is(x),
                     "h_min" => is(x.min(y)),
                     "h_max" => is(x.max(y)),
                     "h_clamp" => unless((y <= x).then(|| x.clamp(y, x)), code::ASSERT),
