@@ -276,11 +276,11 @@ pub fn work(root_record: u64) {
                     sync_warp(mask);
 
                     // 4. Sends: counted before they can be seen.
-                    if ballot(mask, sends != 0) != 0 {
-                        let mut other = 0u32;
-                        while other < lanes() {
-                            sent = sent.wrapping_add(shfl(mask, sends as u64, other));
-                            other = other.wrapping_add(1);
+                    let mut senders = ballot(mask, sends != 0);
+                    if senders != 0 {
+                        while senders != 0 {
+                            sent = sent.wrapping_add(shfl(mask, sends as u64, senders.trailing_zeros()));
+                            senders &= senders.wrapping_sub(1);
                         }
                         if my_lane == 0 {
                             st_release_sys(my_line.wrapping_add(line::SENT), sent);
@@ -291,13 +291,13 @@ pub fn work(root_record: u64) {
                             fate = message::commit(root_record, lane_memory, me, now, spill_head);
                         }
                         sync_warp(mask);
-                        if ballot(mask, fate != 0) != 0 {
-                            let mut from = 0u32;
-                            while from < lanes() {
-                                let lost = shfl(mask, fate as u64, from);
+                        let mut unlucky = ballot(mask, fate != 0);
+                        if unlucky != 0 {
+                            while unlucky != 0 {
+                                let lost = shfl(mask, fate as u64, unlucky.trailing_zeros());
                                 spilled = spilled.wrapping_add(lost.wrapping_shr(16));
                                 dead = dead.wrapping_add(lost & 0xffff);
-                                from = from.wrapping_add(1);
+                                unlucky &= unlucky.wrapping_sub(1);
                             }
                             // Dead letters: entry by entry over all lanes.
                             let mut entry = 0u32;
