@@ -198,6 +198,7 @@ fn range(option: &'static str, value: u64, least: u64, most: u64) -> Result<()> 
         match option {
             "lanes" => "a warp has at most 32 lanes",
             "workers" => "an actor id has room for 4095 workers",
+            "fault_history" => "at most 2^24 events can be kept",
             _ => "that is more than the shared layout has room for",
         }
     } else {

@@ -374,3 +374,9 @@ fn any_executor_will_do_and_timeouts_need_no_timer() {
         system.shutdown().await.unwrap();
     });
 }
+
+#[tokio::test]
+async fn more_workers_than_the_device_holds_are_refused_by_name() {
+    let refused = ActorSystem::start(Config::default().workers(4000)).await;
+    assert!(matches!(&refused, Err(Error::Config { option: "workers", .. })), "{refused:?}");
+}

@@ -53,6 +53,8 @@ pub struct DeviceInfo {
     pub memory: u64,
     /// Multiprocessors.
     pub multiprocessors: u32,
+    /// Blocks that can be resident at a time: the most workers that a ring kernel can have.
+    pub max_resident_blocks: u32,
 }
 
 /// Memory of a device, in bytes.

@@ -104,6 +104,7 @@ impl Device for Soft {
             kind: DeviceKind::Soft,
             memory: properties.total_memory,
             multiprocessors: properties.multiprocessors,
+            max_resident_blocks: properties.max_cooperative_blocks,
         }
     }
 

@@ -125,6 +125,13 @@ impl ActorSystem {
             Some(device) => Arc::clone(device),
             None => Arc::new(Soft::open(&SoftConfig::default())?),
         };
+        if settings.workers > device.info().max_resident_blocks {
+            return Err(Error::Config {
+                option: "workers",
+                value: settings.workers.to_string(),
+                why: "the device cannot hold that many blocks at a time, see `DeviceInfo::max_resident_blocks`",
+            });
+        }
         let (module, jit) = tracing::debug_span!("load").in_scope(|| program.load(device.as_ref()))?;
         let calibration = Calibration::first(device.timer()?, hlc::now());
         let (running, completions) =
