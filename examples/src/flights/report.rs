@@ -140,6 +140,13 @@ impl Report {
         if self.flights != plain.flights {
             found.push(format!("flights: actors {}, plain loop {}", self.flights, plain.flights));
         }
+        // Each flight is one message from the host and two on the device.
+        if self.messages != 3 * plain.flights {
+            found.push(format!(
+                "messages: the device handled {}, plain loop 3 * {}",
+                self.messages, plain.flights
+            ));
+        }
         if self.malformed != plain.malformed {
             found.push(format!("malformed lines: actors {}, plain loop {}", self.malformed, plain.malformed));
         }
