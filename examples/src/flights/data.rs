@@ -175,8 +175,9 @@ impl Iterator for Flights {
 impl Flights {
     /// The line on which the record begins: the reader stands at the line behind it.
     fn line(&self) -> u64 {
-        let inside = self.record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
-        self.reader.position().line().saturating_sub(1 + inside)
+        let inside: usize =
+            self.record.iter().map(|field| field.split(|byte| *byte == b'\n').count() - 1).sum();
+        self.reader.position().line().saturating_sub(1 + inside as u64)
     }
 
     fn flight(&self) -> Result<Flight, String> {
