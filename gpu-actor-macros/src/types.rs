@@ -25,6 +25,13 @@ pub(crate) fn check(ty: &Type, place: Use, errors: &mut Errors) {
         Type::Group(inner) => check(&inner.elem, place, errors),
         Type::Tuple(tuple) if tuple.elems.is_empty() => {}
         Type::Infer(_) if place == Use::Local => {}
+        Type::Reference(reference) if reference.mutability.is_some() && place == Use::Stored => {
+            errors.at(
+                ty,
+                "references cannot reach the device: pass the value itself (GPU types are `Copy`); \
+                 the context is `cx: &mut Cx`",
+            );
+        }
         Type::Reference(_) => {
             errors.at(ty, "references cannot reach the device: pass the value itself (GPU types are `Copy`)");
         }
