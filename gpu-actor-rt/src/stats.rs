@@ -39,6 +39,9 @@ pub struct Stats {
     pub in_flight: u64,
     /// Actors that have had their first message.
     pub activated: u64,
+    /// Passes of the workers' loops, reported every 256 passes and before a worker sleeps: grows while workers are alive,
+    /// whether or not there are messages.
+    pub heartbeats: u64,
     /// How long the device's compiler took; zero if an earlier system of the process had the same actor types.
     pub jit: Duration,
 }

@@ -251,24 +251,18 @@ pub mod line {
     pub const HEARTBEAT: u64 = 16;
     /// Word: 1 while the worker sleeps and wants a doorbell.
     pub const SLEEPING: u64 = 24;
-    /// Word: `%globaltimer` at the last pass that did work.
-    pub const CLOCK_SAMPLE: u64 = 32;
-    /// Word: messages taken from the host inbox. The counters are in the second line.
-    pub const TAKEN_HOST: u64 = 128;
-    /// Word: messages taken from the device inbox.
-    pub const TAKEN_DEVICE: u64 = 136;
-    /// Word: messages whose handler returned.
-    pub const HANDLED: u64 = 144;
+    /// Word: messages whose handler returned. The counters are in the second line.
+    pub const HANDLED: u64 = 128;
     /// Word: messages that faulted.
-    pub const FAULTED: u64 = 152;
+    pub const FAULTED: u64 = 136;
     /// Word: messages that handlers on this worker sent (delivered, spilled or dead).
-    pub const SENT: u64 = 160;
+    pub const SENT: u64 = 144;
     /// Word: sent messages that could not be delivered.
-    pub const DEAD_LETTERS: u64 = 168;
+    pub const DEAD_LETTERS: u64 = 152;
     /// Word: sent messages that went through the spill ring.
-    pub const SPILLED: u64 = 176;
+    pub const SPILLED: u64 = 160;
     /// Word: actors activated on this worker.
-    pub const ACTIVATED: u64 = 184;
+    pub const ACTIVATED: u64 = 168;
     /// Bytes.
     pub const SIZE: u64 = 256;
 }

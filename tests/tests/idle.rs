@@ -24,12 +24,16 @@ async fn an_idle_system_uses_no_cpu_and_wakes_at_once() {
         let counter = system.actor::<Counter>(1);
         assert_eq!(counter.add(1).await.unwrap(), 1);
         tokio::time::sleep(Duration::from_millis(500)).await;
+        let heartbeats = system.stats().heartbeats;
+        assert!(heartbeats > 0, "workers sleep and never told how often they looked");
         let before = cpu_ticks();
         tokio::time::sleep(Duration::from_secs(2)).await;
         let used = cpu_ticks() - before;
         // A single busy thread would use 200 ticks.
         assert!(used <= 10, "{used} ticks of 10 ms in 2 s of idleness at {lanes} lanes");
         assert_eq!(counter.add(1).await.unwrap(), 2);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(system.stats().heartbeats > heartbeats);
         system.shutdown().await.unwrap();
     }
 }

@@ -222,6 +222,7 @@ impl ActorSystem {
             pending_asks: inner.asks.pending(),
             in_flight: counters.in_flight(),
             activated: counters.activated,
+            heartbeats: counters.heartbeats,
             jit: inner.jit,
         }
     }

@@ -49,6 +49,7 @@ pub(crate) struct Counters {
     pub(crate) dead_letters: u64,
     pub(crate) spilled: u64,
     pub(crate) activated: u64,
+    pub(crate) heartbeats: u64,
 }
 
 impl Counters {
@@ -198,6 +199,7 @@ impl Running {
             dead_letters: sum(line::DEAD_LETTERS),
             spilled: sum(line::SPILLED),
             activated: sum(line::ACTIVATED),
+            heartbeats: sum(line::HEARTBEAT),
             ..Counters::default()
         };
         fence(Ordering::SeqCst);

@@ -153,8 +153,6 @@ pub fn work(root_record: u64) {
     let mut device_head = 0u64;
     let mut spill_head = 0u64;
     let mut completions = 0u64;
-    let mut taken_host = 0u64;
-    let mut taken_device = 0u64;
     let mut handled = 0u64;
     let mut faulted = 0u64;
     let mut sent = 0u64;
@@ -228,7 +226,6 @@ pub fn work(root_record: u64) {
                         queue::release_gpu(at, ticket, device_capacity);
                     }
                     device_head = device_head.wrapping_add(count as u64);
-                    taken_device = taken_device.wrapping_add(count as u64);
                 } else {
                     let stuck = shfl(mask, ld_relaxed_gpu(spill_ticket), 0) != spill_head;
                     if stuck {
@@ -246,7 +243,6 @@ pub fn work(root_record: u64) {
                         queue::release_sys(host_at, host_ticket, host_capacity);
                     }
                     host_head = host_head.wrapping_add(count as u64);
-                    taken_host = taken_host.wrapping_add(count as u64);
                 }
                 work = work.wrapping_add(1);
                 worked = worked.wrapping_add(count);
@@ -388,9 +384,6 @@ pub fn work(root_record: u64) {
 
             // 6. Counters, once a burst: finished work is reported after everything it caused.
             if worked != 0 && my_lane == 0 {
-                st_relaxed_sys(my_line.wrapping_add(line::CLOCK_SAMPLE), timer);
-                st_relaxed_sys(my_line.wrapping_add(line::TAKEN_HOST), taken_host);
-                st_relaxed_sys(my_line.wrapping_add(line::TAKEN_DEVICE), taken_device);
                 st_relaxed_sys(my_line.wrapping_add(line::SPILLED), spilled);
                 st_relaxed_sys(my_line.wrapping_add(line::ACTIVATED), activated);
                 st_release_sys(my_line.wrapping_add(line::HANDLED), handled);
