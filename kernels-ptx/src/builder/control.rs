@@ -1,4 +1,4 @@
-//! Control flow: if, loops, inlined functions, assert and panic.
+//! Control flow: if, blocks, loops, inlined functions, assert and panic.
 
 use super::{Builder, Faulting, take};
 use crate::{
@@ -12,7 +12,7 @@ const ASSERT: Faulting = Faulting("`assert!`", "return a status instead");
 const PANIC: Faulting = Faulting("`panic!`", "return a status instead");
 const LOOP: Faulting = Faulting("a loop", "");
 
-/// A loop, for [`Builder::brk`] and [`Builder::cont`].
+/// A loop or a block, for [`Builder::brk`]; a loop, for [`Builder::cont`].
 #[derive(Clone, Copy, Debug)]
 #[must_use = "breaks and continues need it"]
 pub struct Label(IrLabel);
@@ -56,6 +56,7 @@ type Arm = (Vec<Stmt>, bool, u32);
 enum What {
     If { cond: Operand, yes: Option<Arm> },
     Loop { label: IrLabel, body: Option<Vec<Stmt>>, breaks: u32, continues: u32, budget: Option<SiteId> },
+    Block { label: IrLabel, breaks: u32 },
     Frame { label: IrLabel, exits: u32 },
 }
 
@@ -217,14 +218,71 @@ impl Builder {
         }
     }
 
-    /// Leaves the loop.
+    /// Begins a block that [`brk`](Self::brk) leaves: a labelled block, or the arms of a `match`.
+    ///
+    /// ```
+    /// use kernels_ptx::{builder::Builder, ir::ScalarType};
+    ///
+    /// let b = Builder::func("clamp", &[ScalarType::U32], Some(ScalarType::U32));
+    /// let x = b.local(b.arg::<u32>(0));
+    /// let small = b.block_begin();
+    /// b.if_begin(b.lt(b.read(x), b.lit(100)));
+    /// b.brk(small);
+    /// b.if_end();
+    /// b.write(x, b.lit(100));
+    /// b.block_end();
+    /// b.result(b.read(x));
+    /// b.finish()?;
+    /// # Ok::<(), kernels_ptx::error::LowerError>(())
+    /// ```
+    pub fn block_begin(&self) -> Label {
+        let label = self.label();
+        self.open(What::Block { label, breaks: 0 });
+        Label(label)
+    }
+
+    /// Ends a block.
+    pub fn block_end(&self) {
+        let mut state = self.state.borrow_mut();
+        match state.open.pop() {
+            Some(Open { before, dead, depth, what: What::Block { label, mut breaks } }) => {
+                let mut body = std::mem::replace(&mut state.body, before);
+                let mut ends = state.dead;
+                state.dead = dead;
+                if body.last() == Some(&Stmt::Break(label)) {
+                    body.pop();
+                    breaks -= 1;
+                    ends = false;
+                }
+                if breaks == 0 {
+                    // Nobody jumps to its end.
+                    state.body.append(&mut body);
+                    state.depth = state.depth.max(depth);
+                    state.dead = dead || ends;
+                    return;
+                }
+                let inside = 1 + state.depth;
+                drop(state);
+                self.close(Stmt::Block { label, body }, depth, inside);
+            }
+            other => {
+                state.open.extend(other);
+                drop(state);
+                self.misuse("end of a block that is not open");
+            }
+        }
+    }
+
+    /// Leaves the loop or block.
     pub fn brk(&self, target: Label) {
         let mut state = self.state.borrow_mut();
         if state.dead {
             return;
         }
         let found = state.open.iter_mut().rev().find_map(|open| match &mut open.what {
-            What::Loop { label, breaks, .. } if *label == target.0 => Some(breaks),
+            What::Loop { label, breaks, .. } | What::Block { label, breaks } if *label == target.0 => {
+                Some(breaks)
+            }
             _ => None,
         });
         if let Some(breaks) = found {
@@ -233,7 +291,7 @@ impl Builder {
             self.terminate(Stmt::Break(target.0));
         } else {
             drop(state);
-            self.misuse("break out of a loop that is not open");
+            self.misuse("break out of a loop or block that is not open");
         }
     }
 
