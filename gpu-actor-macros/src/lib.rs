@@ -13,8 +13,8 @@
 //!   `#[derive(GpuData)]`; their literals and constants;
 //! - all operators of these types, compound assignment, short-circuit `&&` and `||`, `as`;
 //! - fields, indices, `array.len()`, array literals;
-//! - blocks, `if` and `else` and `loop` as statements and as values, `while`, `for` over ranges with two bounds, `break`,
-//!   `continue`, `return`;
+//! - blocks, `if` and `else` and `loop` as statements and as values, `while`, `for` over ranges with two bounds and over
+//!   arrays, with `rev`, `step_by` and `enumerate`, `break` and `continue`, labelled or not, labelled blocks, `return`;
 //! - calls of functions marked `#[gpu_fn]`;
 //! - the methods of numbers that a device computes exactly as the standard library does:
 //!   `abs`, `abs_diff`, `ceil`, `clamp`, `copysign`, `count_ones`, `count_zeros`, `div_euclid`, `floor`, `fract`,

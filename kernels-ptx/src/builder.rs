@@ -14,11 +14,13 @@ mod handler;
 mod int;
 mod memory;
 mod raw;
+mod steps;
 mod tidy;
 
 pub use control::{Frame, Label};
 pub use handler::SendSlot;
 pub(crate) use memory::{element, take};
+pub use steps::{Steps, Turns};
 
 use std::{
     cell::RefCell,

@@ -56,12 +56,10 @@ impl Parser<'_> {
                 if let Stmt::Panic { .. } = *stmt { ValueKind::Never(stmt) } else { ValueKind::After(stmt) }
             }
             Expr::If(branch) => return self.if_value(branch),
-            Expr::Block(block) => {
-                if let Some(label) = &block.label {
-                    self.no_label(label);
-                }
-                ValueKind::Block(self.block(&block.block))
-            }
+            Expr::Block(block) => match &block.label {
+                Some(label) => self.labelled_value(label, &block.block),
+                None => ValueKind::Block(self.block(&block.block)),
+            },
             Expr::Loop(expr) => return self.loop_value(expr),
             Expr::Call(call) => return self.call(call),
             Expr::MethodCall(call) => return self.method_call(call),

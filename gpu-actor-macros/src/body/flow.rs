@@ -1,7 +1,7 @@
 //! Questions about expressions that do not need types: does it end, may it run early?
 
 use syn::visit::{self, Visit};
-use syn::{BinOp, Block, Expr, ExprLoop, Macro, Stmt};
+use syn::{BinOp, Block, Expr, ExprLoop, Label, Lifetime, Macro, Stmt};
 
 /// Whether the end of `block` cannot be reached, as rustc's type `!` has it.
 pub(crate) fn block_diverges(block: &Block) -> bool {
@@ -23,14 +23,16 @@ pub(crate) fn diverges(expr: &Expr) -> bool {
     match expr {
         Expr::Return(_) | Expr::Break(_) | Expr::Continue(_) => true,
         Expr::Macro(expr) => macro_diverges(&expr.mac),
-        Expr::Block(expr) => block_diverges(&expr.block),
+        Expr::Block(expr) => {
+            block_diverges(&expr.block)
+                && expr.label.as_ref().is_none_or(|label| !leaves(&expr.block, Some(&label.name), false))
+        }
         Expr::If(expr) => {
             diverges(&expr.cond)
                 || (block_diverges(&expr.then_branch)
                     && expr.else_branch.as_ref().is_some_and(|(_, other)| diverges(other)))
         }
         Expr::Loop(expr) => !has_break(expr),
-        Expr::While(expr) => diverges(&expr.cond),
         Expr::ForLoop(expr) => diverges(&expr.expr),
         Expr::Binary(expr) if matches!(expr.op, BinOp::And(_) | BinOp::Or(_)) => diverges(&expr.left),
         Expr::Binary(expr) => diverges(&expr.left) || diverges(&expr.right),
@@ -53,23 +55,63 @@ fn macro_diverges(mac: &Macro) -> bool {
     mac.path.segments.last().is_some_and(|last| last.ident == "panic")
 }
 
-/// Whether `expr` itself is left by a `break`: one of an inner loop does not count.
+/// Whether `expr` itself is left by a `break`: an unlabelled one of an inner loop does not count.
 pub(crate) fn has_break(expr: &ExprLoop) -> bool {
-    struct Breaks(bool);
-    impl<'ast> Visit<'ast> for Breaks {
+    leaves(&expr.body, expr.label.as_ref().map(|label| &label.name), true)
+}
+
+/// Whether a `break` in `block` leaves the construct around it that has this label, and that, if it is a loop, unlabelled
+/// breaks leave too.
+fn leaves(block: &Block, label: Option<&Lifetime>, unlabelled: bool) -> bool {
+    struct Breaks<'l> {
+        label: Option<&'l Lifetime>,
+        unlabelled: bool,
+        found: bool,
+    }
+    impl Breaks<'_> {
+        /// Visits what an inner construct with a label of its own holds.
+        fn inside(&mut self, label: Option<&Label>, is_loop: bool, visit: impl FnOnce(&mut Self)) {
+            let outer = (self.label, self.unlabelled);
+            if label.is_some_and(|inner| self.label.is_some_and(|outer| inner.name.ident == outer.ident)) {
+                self.label = None;
+            }
+            self.unlabelled &= !is_loop;
+            visit(self);
+            (self.label, self.unlabelled) = outer;
+        }
+    }
+    impl<'ast> Visit<'ast> for Breaks<'_> {
         fn visit_expr(&mut self, expr: &'ast Expr) {
             match expr {
-                Expr::Break(_) => self.0 = true,
+                Expr::Break(jump) => {
+                    self.found |= match &jump.label {
+                        Some(to) => self.label.is_some_and(|label| label.ident == to.ident),
+                        None => self.unlabelled,
+                    };
+                    visit::visit_expr(self, expr);
+                }
                 // A `break` in the condition of an inner loop leaves that loop, too.
-                Expr::Loop(_) | Expr::While(_) | Expr::Closure(_) | Expr::Async(_) => {}
-                Expr::ForLoop(inner) => self.visit_expr(&inner.expr),
-                other => visit::visit_expr(self, other),
+                Expr::Loop(inner) => {
+                    self.inside(inner.label.as_ref(), true, |this| visit::visit_expr(this, expr));
+                }
+                Expr::While(inner) => {
+                    self.inside(inner.label.as_ref(), true, |this| visit::visit_expr(this, expr));
+                }
+                Expr::ForLoop(inner) => {
+                    self.visit_expr(&inner.expr);
+                    self.inside(inner.label.as_ref(), true, |this| this.visit_block(&inner.body));
+                }
+                Expr::Block(inner) => {
+                    self.inside(inner.label.as_ref(), false, |this| visit::visit_expr(this, expr));
+                }
+                Expr::Closure(_) | Expr::Async(_) => {}
+                _ => visit::visit_expr(self, expr),
             }
         }
     }
-    let mut breaks = Breaks(false);
-    breaks.visit_block(&expr.body);
-    breaks.0
+    let mut breaks = Breaks { label, unlabelled, found: false };
+    breaks.visit_block(block);
+    breaks.found
 }
 
 /// Whether `op` is one of `+=` and its like.
@@ -157,6 +199,39 @@ mod tests {
                 break;
             }
             loop {
+                break;
+            }
+        })));
+    }
+
+    #[test]
+    fn labels_say_what_a_break_leaves() {
+        assert!(!diverges(&q!('a: loop {
+            loop {
+                break 'a;
+            }
+        })));
+        assert!(diverges(&q!('a: loop {
+            'a: loop {
+                break 'a;
+            }
+        })));
+        assert!(diverges(&q!('a: {
+            return;
+        })));
+        assert!(!diverges(&q!('a: {
+            if c {
+                break 'a;
+            }
+            return;
+        })));
+        assert!(diverges(&q!(loop {
+            'a: {
+                break 'a;
+            }
+        })));
+        assert!(!diverges(&q!(loop {
+            'a: {
                 break;
             }
         })));

@@ -1,15 +1,17 @@
 //! Function bodies: checked against the handler language and turned into its [`model`].
 //!
 //! The parsers are split by what they read: [`stmt`] statements and blocks, [`expr`] values and places, [`control`]
-//! branches and loops, [`call`] calls, methods and macros. [`flow`] answers questions about control flow.
+//! branches and jumps, [`loops`] loops, [`call`] calls, methods and macros. [`flow`] answers questions about control flow.
 
 mod call;
 mod control;
 mod expr;
 pub(crate) mod flow;
+mod loops;
 pub(crate) mod methods;
 pub(crate) mod model;
 mod stmt;
+mod writes;
 
 use crate::errors::Errors;
 use model::Block;
@@ -26,10 +28,13 @@ enum Binding {
     Context,
 }
 
-/// A loop that the parser is inside of.
+/// A loop or a labelled block that the parser is inside of.
 struct OpenLoop {
     id: usize,
-    /// A `loop` whose value is used: its breaks carry one.
+    label: Option<String>,
+    /// A block is left by its label only, and is never continued.
+    block: bool,
+    /// Its value is used: its breaks carry one.
     waits: bool,
 }
 

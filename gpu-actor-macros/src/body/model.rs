@@ -43,7 +43,9 @@ pub(crate) enum Stmt {
     Block(Block),
     /// A loop whose value nobody uses.
     Loop(Loop),
-    /// `break`, with the value that a `loop` in value position waits for.
+    /// A block with a label, whose value nobody uses.
+    Labelled { id: usize, body: Block },
+    /// `break`, with the value that a loop or block in value position waits for.
     Break { id: usize, value: Option<Value>, waits: bool, span: Span },
     /// `continue`.
     Continue { id: usize, span: Span },
@@ -74,8 +76,38 @@ pub(crate) enum Head {
     Forever,
     /// `while`
     While(Box<Value>),
-    /// `for name in from..to`, or `..=`.
-    Range { name: Option<(Ident, bool)>, from: Box<Value>, to: Box<Value>, inclusive: bool },
+    /// `for`
+    Each(Box<Each>),
+}
+
+/// What a `for` loop runs over, and what its turns are given.
+#[derive(Debug)]
+pub(crate) struct Each {
+    pub(crate) over: Over,
+    /// `rev` and `step_by`, in order.
+    pub(crate) steps: Vec<Step>,
+    /// The local of each turn's item; the body takes hidden ones apart.
+    pub(crate) item: Option<Ident>,
+    /// The local that counts the turns, of `enumerate`.
+    pub(crate) count: Option<Ident>,
+}
+
+/// What a `for` loop runs over.
+#[derive(Debug)]
+pub(crate) enum Over {
+    /// `from..to`, or `..=`.
+    Range { from: Box<Value>, to: Box<Value>, inclusive: bool },
+    /// The elements of an array; copied first, where the loop might write to it.
+    Array { place: Place, copied: bool },
+}
+
+/// A change to the order of a `for` loop.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// `.rev()`
+    Rev,
+    /// `.step_by(n)`
+    By { n: Box<Value>, line: u32 },
 }
 
 /// An expression that yields a value.
@@ -114,13 +146,15 @@ pub(crate) enum ValueKind {
     Block(Block),
     /// `loop` that is left with values.
     Loop(Box<Loop>),
+    /// A block with a label.
+    Labelled { id: usize, body: Block },
     /// What the context knows: the builder's method.
     Context(&'static str),
     /// A statement, worth `()`.
     After(Box<Stmt>),
     /// A statement after which nothing follows, worth anything.
     Never(Box<Stmt>),
-    /// Stands for what was reported as an error; never emitted.
+    /// Stands for what was reported as an error, here or by rustc.
     Error,
 }
 

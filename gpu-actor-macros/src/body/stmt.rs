@@ -132,7 +132,10 @@ impl Parser<'_> {
         match expr {
             Expr::Paren(inner) => self.effect(&inner.expr),
             Expr::Group(inner) => self.effect(&inner.expr),
-            Expr::Block(block) if block.label.is_none() => Stmt::Block(self.unit_block(&block.block)),
+            Expr::Block(block) => match &block.label {
+                Some(label) => self.labelled_effect(label, &block.block),
+                None => Stmt::Block(self.unit_block(&block.block)),
+            },
             Expr::If(branch) => self.if_effect(branch),
             Expr::Loop(_) | Expr::While(_) | Expr::ForLoop(_) => self.loop_effect(expr),
             Expr::Break(_) | Expr::Continue(_) | Expr::Return(_) => self.jump(expr),

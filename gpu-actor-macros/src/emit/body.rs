@@ -1,7 +1,7 @@
 //! The model of a body as calls of the builder, in evaluation order.
 
-use super::{here, label, loop_value};
-use crate::body::model::{Block, Head, Loop, Place, PlaceKind, Stmt, Tail, Value, ValueKind};
+use super::{here, label, loop_value, loops};
+use crate::body::model::{Block, Place, PlaceKind, Stmt, Tail, Value, ValueKind};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
@@ -28,7 +28,7 @@ fn block(block: &Block) -> TokenStream {
 }
 
 /// A block whose value is not used, as a Rust block of type `()`.
-fn unit_block(block: &Block) -> TokenStream {
+pub(super) fn unit_block(block: &Block) -> TokenStream {
     let stmts = block.stmts.iter().map(stmt);
     let tail = match &block.tail {
         Tail::Value(value) => {
@@ -46,6 +46,7 @@ fn stmt(stmt: &Stmt) -> TokenStream {
         Stmt::Item(item) => quote!(#item),
         Stmt::Drop(value) => match &value.kind {
             ValueKind::After(inner) | ValueKind::Never(inner) => self::stmt(inner),
+            ValueKind::Error => TokenStream::new(),
             _ => {
                 let value = self::value(value);
                 quote!(let _ = #value;)
@@ -77,7 +78,8 @@ fn stmt(stmt: &Stmt) -> TokenStream {
             quote! { { __b.if_begin(#cond); #then #otherwise __b.if_end(); } }
         }
         Stmt::Block(block) => unit_block(block),
-        Stmt::Loop(inner) => loop_stmt(inner),
+        Stmt::Loop(inner) => loops::turns(inner),
+        Stmt::Labelled { id, body } => loops::labelled(*id, body),
         Stmt::Break { id, value, waits, span } => break_stmt(*id, value.as_ref(), *waits, *span),
         Stmt::Continue { id, span } => {
             let label = label(*id);
@@ -140,60 +142,8 @@ fn break_stmt(id: usize, value: Option<&Value>, waits: bool, span: Span) -> Toke
     quote_spanned! {here(span)=> #store __b.brk(#label); }
 }
 
-fn loop_stmt(parsed: &Loop) -> TokenStream {
-    let Loop { id, line, span, head, body } = parsed;
-    let at = here(*span);
-    let label = label(*id);
-    let body = unit_block(body);
-    match head {
-        Head::Forever => quote_spanned! {at=> { let #label = __b.loop_begin(#line); #body __b.loop_end(); } },
-        Head::While(cond) => {
-            let cond = value(cond);
-            quote_spanned! {at=> {
-                let #label = __b.loop_begin(#line);
-                __b.if_begin(#cond);
-                __b.if_else();
-                __b.brk(#label);
-                __b.if_end();
-                #body
-                __b.loop_end();
-            } }
-        }
-        Head::Range { name, from, to, inclusive } => {
-            let (from, to) = (value(from), value(to));
-            let bind = name.as_ref().map(|(name, _)| quote!(let #name = __b.local(__b.read(__i));));
-            let step = quote!(__b.write(__i, __b.wrapping_add(__b.read(__i), __b.lit(1))););
-            // An inclusive range can end at the largest number, so it looks whether there is more before it counts on.
-            let (before, test, between) = if *inclusive {
-                (
-                    quote!(let __more = __b.local(__b.le(__from, __to));),
-                    quote!(__b.read(__more)),
-                    quote!(__b.write(__more, __b.lt(__b.read(__i), __to)); #step),
-                )
-            } else {
-                (TokenStream::new(), quote!(__b.lt(__b.read(__i), __to)), step)
-            };
-            quote_spanned! {at=> {
-                let __from = #from;
-                let __to = #to;
-                let __i = __b.local(__from);
-                #before
-                let #label = __b.loop_begin(#line);
-                __b.if_begin(#test);
-                __b.if_else();
-                __b.brk(#label);
-                __b.if_end();
-                { #bind #body }
-                __b.loop_continuing();
-                #between
-                __b.loop_end();
-            } }
-        }
-    }
-}
-
 /// A value as an expression of type `Val<_>`.
-fn value(value: &Value) -> TokenStream {
+pub(super) fn value(value: &Value) -> TokenStream {
     let at = here(value.span);
     match &value.kind {
         ValueKind::Const(tokens) => quote_spanned!(at=> __b.lit(#tokens)),
@@ -268,9 +218,10 @@ fn value(value: &Value) -> TokenStream {
         ValueKind::Block(block) => self::block(block),
         ValueKind::Loop(parsed) => {
             let slot = loop_value(parsed.id);
-            let turns = loop_stmt(parsed);
+            let turns = loops::turns(parsed);
             quote_spanned!(at=> { let #slot = __b.slot(); #turns __b.read(#slot) })
         }
+        ValueKind::Labelled { id, body } => loops::labelled_value(*id, body),
         ValueKind::Context(method) => {
             let method = Ident::new(method, at);
             quote_spanned!(at=> __b.#method())
@@ -283,12 +234,12 @@ fn value(value: &Value) -> TokenStream {
             let stmt = self::stmt(stmt);
             quote_spanned!(at=> { #stmt __b.never() })
         }
-        ValueKind::Error => TokenStream::new(),
+        ValueKind::Error => quote_spanned!(at=> __b.never()),
     }
 }
 
 /// A branch that leaves its value in a place, unless it does not come to its end.
-fn store(branch: &Block, slot: &TokenStream) -> TokenStream {
+pub(super) fn store(branch: &Block, slot: &TokenStream) -> TokenStream {
     match &branch.tail {
         Tail::Never => unit_block(branch),
         Tail::Value(_) | Tail::Unit => {
@@ -299,7 +250,7 @@ fn store(branch: &Block, slot: &TokenStream) -> TokenStream {
 }
 
 /// A place as an expression of type `Place<_>`.
-fn place(place: &Place) -> TokenStream {
+pub(super) fn place(place: &Place) -> TokenStream {
     let at = here(place.span);
     match &place.kind {
         PlaceKind::Local(name) => quote!(#name),
@@ -316,6 +267,6 @@ fn place(place: &Place) -> TokenStream {
             let inner = value(inner);
             quote_spanned!(at=> __b.temp(#inner))
         }
-        PlaceKind::Error => TokenStream::new(),
+        PlaceKind::Error => quote_spanned!(at=> __b.slot()),
     }
 }
