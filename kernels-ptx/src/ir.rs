@@ -25,6 +25,7 @@
 //!     has no result.
 
 mod stmt;
+pub mod text;
 mod types;
 pub(crate) mod uses;
 

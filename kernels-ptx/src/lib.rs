@@ -35,6 +35,7 @@ pub mod harness;
 pub mod ir;
 pub mod lang;
 pub mod module;
+pub mod opt;
 pub mod ptx;
 pub mod ring;
 pub mod verify;

@@ -3,7 +3,8 @@
 use crate::{
     error::VerifyError,
     ir::{FaultSite, Function, Kind},
-    ptx, verify,
+    opt, ptx,
+    verify::{self, Stage},
 };
 
 /// Functions on their way to a device. See the [crate's example](crate).
@@ -11,12 +12,13 @@ use crate::{
 pub struct Module {
     name: String,
     functions: Vec<Function>,
+    optimise: bool,
 }
 
 impl Module {
     /// An empty module. The name is for messages; it is not in the PTX.
     pub fn new(name: &str) -> Self {
-        Self { name: name.into(), functions: vec![] }
+        Self { name: name.into(), functions: vec![], optimise: true }
     }
 
     /// Adds a function. The order of functions is the order in the PTX.
@@ -25,25 +27,56 @@ impl Module {
         self
     }
 
-    /// Checks every rule of the [IR](crate::ir) and writes the PTX.
+    /// Whether [`verify`](Self::verify) also optimises; it does unless told otherwise. What a module does is the same
+    /// either way, so this is for tests that compare the two and for reports.
+    pub fn optimise(&mut self, yes: bool) -> &mut Self {
+        self.optimise = yes;
+        self
+    }
+
+    /// The functions as they will be written: every rule of the [IR](crate::ir) checked, and [optimised](crate::opt)
+    /// unless that was [turned off](Self::optimise).
+    ///
+    /// ```
+    /// use kernels_ptx::{ir::text, module::Module};
+    ///
+    /// let mut module = Module::new("example");
+    /// for function in text::parse("func @one() -> u32 {\n    return 1u32\n}\n")? {
+    ///     module.add(function);
+    /// }
+    /// assert!(module.functions()?[0].to_string().contains("return 1u32"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn functions(self) -> Result<Vec<Function>, VerifyError> {
+        let mut functions = self.functions;
+        verify::verify(&functions, Stage::Built)?;
+        if self.optimise {
+            functions.iter_mut().for_each(opt::optimise);
+            verify::verify(&functions, Stage::Optimised)?;
+        }
+        Ok(functions)
+    }
+
+    /// Checks every rule of the [IR](crate::ir), optimises, checks again and writes the PTX.
     pub fn verify(self) -> Result<VerifiedModule, VerifyError> {
-        verify::verify(&self.functions)?;
+        let name = self.name.clone();
+        let functions = self.functions()?;
         let mut text = String::from(ptx::HEADER);
         text.push('\n');
         // A function may call one that stands behind it.
-        let callable: Vec<_> = self.functions.iter().filter(|f| f.kind != Kind::Entry).collect();
+        let callable: Vec<_> = functions.iter().filter(|f| f.kind != Kind::Entry).collect();
         for function in &callable {
             text.push_str(&ptx::signature(function));
             text.push_str(";\n");
         }
-        for (i, function) in self.functions.iter().enumerate() {
+        for (i, function) in functions.iter().enumerate() {
             if i > 0 || !callable.is_empty() {
                 text.push('\n');
             }
             text.push_str(&ptx::function(function));
         }
-        let functions = self.functions.into_iter().map(|f| (f.symbol, f.kind, f.sites)).collect();
-        Ok(VerifiedModule { name: self.name, text, functions })
+        let functions = functions.into_iter().map(|f| (f.symbol, f.kind, f.sites)).collect();
+        Ok(VerifiedModule { name, text, functions })
     }
 }
 

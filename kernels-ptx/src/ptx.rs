@@ -353,7 +353,7 @@ fn pays(body: &[Stmt]) -> bool {
 fn can_fault(body: &[Stmt]) -> bool {
     body.iter().any(|stmt| {
         let here = match stmt {
-            Stmt::FaultIf { .. } | Stmt::Fault { .. } | Stmt::Index { .. } => true,
+            Stmt::FaultIf { .. } | Stmt::Fault { .. } | Stmt::Index { site: Some(_), .. } => true,
             Stmt::Divide { zero, overflow, .. } => zero.is_some() || overflow.is_some(),
             Stmt::Loop { budget, .. } => budget.is_some(),
             _ => false,

@@ -33,11 +33,25 @@ mod rule {
     pub(super) const SIGNATURE: u32 = 12;
 }
 
+/// How many rules there are; they are numbered from 1.
+pub const RULES: u32 = rule::SIGNATURE;
+
 type Result<T = ()> = std::result::Result<T, VerifyError>;
+
+/// How far a function has come. The optimiser removes guards that it has proven to hold, and its proofs cannot be seen
+/// in what remains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// As the builder left it: all guards are there.
+    Built,
+    /// Verified as built, then optimised: variable divisors and indices may be without a guard.
+    Optimised,
+}
 
 /// One function under examination.
 struct Checker<'a> {
     function: &'a Function,
+    stage: Stage,
 }
 
 impl Checker<'_> {

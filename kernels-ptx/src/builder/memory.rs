@@ -170,7 +170,7 @@ impl Builder {
         let (offset, later) =
             if matches!(mem.base, Base::Reg(_)) { (0, mem.offset) } else { (mem.offset, 0) };
         let base = Address { base: mem.base, offset };
-        self.push(Stmt::Index { dst, base, index: i.operand(), length: N as u64, stride, site });
+        self.push(Stmt::Index { dst, base, index: i.operand(), length: N as u64, stride, site: Some(site) });
         let whole = Mem { offset: mem.offset | stride, ..mem };
         Place::at(Addr(Loc::Mem(Mem { base: Base::Reg(dst), offset: later, align: whole.known_align() })))
     }

@@ -190,14 +190,14 @@ pub(crate) enum Stmt {
         zero: Option<SiteId>,
         overflow: Option<SiteId>,
     },
-    /// `dst = base + index * stride`, after `index < length`.
+    /// `dst = base + index * stride`, after `index < length`; without a site the optimiser has proven that.
     Index {
         dst: Reg,
         base: Address,
         index: Operand,
         length: u64,
         stride: u64,
-        site: SiteId,
+        site: Option<SiteId>,
     },
     /// Faults if `cond == when`.
     FaultIf {

@@ -141,7 +141,7 @@ pub(crate) fn completes(list: &[Stmt]) -> bool {
     }
 }
 
-fn breaks_to(list: &[Stmt], label: Label) -> bool {
+pub(crate) fn breaks_to(list: &[Stmt], label: Label) -> bool {
     list.iter().any(|stmt| {
         *stmt == Stmt::Break(label) || children(stmt).into_iter().any(|inner| breaks_to(inner, label))
     })

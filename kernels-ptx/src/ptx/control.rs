@@ -63,7 +63,7 @@ impl Writer<'_> {
                 self.divide(remainder, dst, left, right, zero, overflow);
             }
             Stmt::Index { dst, base, index, length, stride, site } => {
-                self.index(dst, base, index, length, stride, site);
+                self.index(dst, base, index, (length, stride), site);
             }
             Stmt::FaultIf { cond, when, site } => {
                 let pred = self.condition(cond);

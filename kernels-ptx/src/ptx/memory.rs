@@ -83,13 +83,15 @@ impl Writer<'_> {
         dst: Reg,
         base: Address,
         index: Operand,
-        length: u64,
-        stride: u64,
-        site: SiteId,
+        (length, stride): (u64, u64),
+        site: Option<SiteId>,
     ) {
         let (dst, index) = (self.name(dst), self.text(index));
-        let outside = self.compare(crate::ir::CompareOp::Ge, ScalarType::U64, &index, &length.to_string());
-        self.fault_branch(outside, true, site);
+        if let Some(site) = site {
+            let outside =
+                self.compare(crate::ir::CompareOp::Ge, ScalarType::U64, &index, &length.to_string());
+            self.fault_branch(outside, true, site);
+        }
         let start = if let Address { base: Base::Reg(reg), offset: 0 } = base {
             self.name(reg)
         } else {

@@ -2,14 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Checker, Result, rule};
+use super::{Checker, Result, Stage, rule};
 use crate::ir::{Function, Kind, Operand, Stmt, uses};
 
 /// Checks all rules for all functions.
-pub(crate) fn verify(functions: &[Function]) -> Result {
+pub(crate) fn verify(functions: &[Function], stage: Stage) -> Result {
     let mut symbols = HashMap::new();
     for function in functions {
-        let checker = Checker { function };
+        let checker = Checker { function, stage };
         checker
             .ensure(is_identifier(&function.symbol), rule::SYMBOLS, || "not an identifier of PTX".into())?;
         let fresh = symbols.insert(&*function.symbol, function).is_none();
@@ -40,7 +40,7 @@ fn calls<'a>(
     path: &mut Vec<&'a str>,
     done: &mut HashSet<&'a str>,
 ) -> Result {
-    let checker = Checker { function };
+    let checker = Checker { function, stage: Stage::Built };
     let first = !path.contains(&&*function.symbol);
     checker.ensure(first, rule::SYMBOLS, || format!("recursion: {}", path.join(" -> ")))?;
     if !done.insert(&function.symbol) {

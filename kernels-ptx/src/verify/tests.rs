@@ -1,6 +1,6 @@
 //! Each rule by the smallest functions that break it.
 
-use super::verify;
+use super::{Stage, verify};
 use crate::{
     abi::fault::code,
     ir::{
@@ -89,7 +89,7 @@ fn handler(regs: &[Ty], mut body: Vec<Stmt>) -> Function {
 
 #[track_caller]
 fn accepts(function: Function) {
-    let result = verify(&[function]);
+    let result = verify(&[function], Stage::Built);
     assert!(result.is_ok(), "{}", result.unwrap_err());
 }
 
@@ -100,7 +100,7 @@ fn refuses(rule: u32, function: Function) {
 
 #[track_caller]
 fn refuses_all(rule: u32, functions: &[Function]) {
-    match verify(functions) {
+    match verify(functions, Stage::Built) {
         Ok(()) => panic!("accepted; rule {rule} should refuse it"),
         Err(error) => assert_eq!(error.rule, rule, "{error}"),
     }
@@ -215,7 +215,7 @@ fn rule_2_operations_fit_their_operands() {
         index,
         length: 3,
         stride: 4,
-        site: BOUNDS,
+        site: Some(BOUNDS),
     };
     accepts(handler(&[Ty::U64], vec![index(3, u64(1))]));
     refuses(2, handler(&[Ty::U64], vec![index(3, u32(1))]));
@@ -323,7 +323,7 @@ fn rule_6_addresses() {
     let store = Stmt::Store { ty: Ty::U64, address: at_slot(8), value: u64(1), order: Order::Weak };
     refuses(6, entry(&[], vec![store]));
     let index = |length, stride| {
-        let (dst, index, site) = (Reg(3), u64(0), BOUNDS);
+        let (dst, index, site) = (Reg(3), u64(0), Some(BOUNDS));
         handler(&[Ty::U64], vec![Stmt::Index { dst, base: at_slot(4), index, length, stride, site }])
     };
     accepts(index(2, 4));
@@ -343,8 +343,11 @@ fn rule_7_only_handlers_fault() {
     refuses(7, always);
     let index =
         |site| Stmt::Index { dst: Reg(0), base: at_slot(0), index: u64(0), length: 1, stride: 4, site };
-    refuses(7, with_sites(&[Ty::U64], vec![index(BOUNDS)]));
-    let mut wrong = handler(&[Ty::U64], vec![index(OVERFLOW)]);
+    refuses(7, with_sites(&[Ty::U64], vec![index(Some(BOUNDS))]));
+    refuses(7, entry(&[Ty::U64], vec![index(None)]));
+    let proven = entry(&[Ty::U64], vec![index(None)]);
+    assert_eq!(verify(&[proven], Stage::Optimised), Ok(()));
+    let mut wrong = handler(&[Ty::U64], vec![index(Some(OVERFLOW))]);
     if let Stmt::Index { dst, .. } = &mut wrong.body[0] {
         *dst = Reg(3);
     }
@@ -446,7 +449,7 @@ fn rule_11_symbols_and_calls() {
     let caller = |stmt: Stmt| entry(&[Ty::U32], vec![stmt]);
     let good = callee("g", vec![]);
     accepts(good.clone());
-    assert_eq!(verify(&[caller(call("g", Some(0), &[u64(1)])), good.clone()]), Ok(()));
+    assert_eq!(verify(&[caller(call("g", Some(0), &[u64(1)])), good.clone()], Stage::Built), Ok(()));
     for bad in [
         call("h", Some(0), &[u64(1)]),
         call("g", None, &[u64(1)]),
