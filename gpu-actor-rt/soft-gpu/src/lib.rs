@@ -71,7 +71,7 @@
 //!   and `%clock64` count such places instead of nanoseconds, except where blocks may park: there the host takes part, and
 //!   the timers are its clock.
 //!
-//! The last two combine. A checked device runs what a fast one does some five to fifty times slower.
+//! The last two combine.
 //!
 //! # Readings of PTX
 //!

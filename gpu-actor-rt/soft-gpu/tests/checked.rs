@@ -288,11 +288,12 @@ fn recursion_without_end_is_an_error() {
 
 #[test]
 fn calls_that_multiply_can_be_aborted() {
-    let mut text = String::from(".func f0() { ret; }\n");
-    for n in 1..64 {
-        text += &format!(".func f{n}() {{ call f{p}; call f{p}; ret; }}\n", p = n - 1);
-    }
-    text += ".visible .entry k(.param .u64 xs) { call f63; ret; }";
+    let twice = |n: u32| format!(".func f{n}() {{ call f{p}; call f{p}; ret; }}\n", p = n - 1);
+    let functions: Vec<String> = (1..64).map(twice).collect();
+    let text = format!(
+        ".func f0() {{ ret; }}\n{}.visible .entry k(.param .u64 xs) {{ call f63; ret; }}",
+        functions.concat()
+    );
     let device = checked();
     let module = load(&device, &text);
     let launch = launch(&device, &module, LaunchConfig::new(1, 1), &[Arg::U64(0)]);
