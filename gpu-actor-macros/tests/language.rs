@@ -154,6 +154,18 @@ impl Order {
         plain || self.at == 0 && x > 100
     }
 
+    #[rustfmt::skip]
+    #[handler]
+    fn lines_of_parentheses(&mut self, i: u32, d: u32) -> u32 {
+        // A fault has the line of the parenthesis that opens before it.
+        let value = (
+            d - 3) / ((
+            i % 3)) + (
+            self.list[(i % 5) as usize]
+        );
+        value
+    }
+
     #[handler]
     fn faults_in_order(&mut self, i: u32, d: u32) -> u32 {
         self.at = 1;

@@ -21,6 +21,29 @@ impl Value {
     }
 }
 
+impl Value {
+    /// Parentheses around an operation belong to its span: its fault has their line. That of a method stays at its name.
+    fn begin_at(&mut self, paren: u32) {
+        match &mut self.kind {
+            ValueKind::Op { method, line: Some(line), .. }
+                if ["add", "sub", "mul", "div", "rem", "neg", "shl", "shr"].contains(method) =>
+            {
+                *line = paren;
+            }
+            ValueKind::Read(place) => place.begin_at(paren),
+            _ => {}
+        }
+    }
+}
+
+impl Place {
+    fn begin_at(&mut self, paren: u32) {
+        if let PlaceKind::Index { line, .. } = &mut self.kind {
+            *line = paren;
+        }
+    }
+}
+
 impl Parser<'_> {
     /// An expression whose value is used.
     pub(super) fn value(&mut self, expr: &Expr) -> Value {
@@ -29,7 +52,11 @@ impl Parser<'_> {
             return Value::new(span, ValueKind::Const(constant));
         }
         let kind = match expr {
-            Expr::Paren(inner) => return self.value(&inner.expr),
+            Expr::Paren(inner) => {
+                let mut value = self.value(&inner.expr);
+                value.begin_at(line_of(expr));
+                return value;
+            }
             Expr::Group(inner) => return self.value(&inner.expr),
             Expr::Lit(literal) => return self.literal(literal),
             Expr::Path(path) => return self.path(path),
@@ -234,7 +261,11 @@ impl Parser<'_> {
     pub(super) fn place(&mut self, expr: &Expr) -> Place {
         let span = expr.span();
         let kind = match expr {
-            Expr::Paren(inner) => return self.place(&inner.expr),
+            Expr::Paren(inner) => {
+                let mut place = self.place(&inner.expr);
+                place.begin_at(line_of(expr));
+                return place;
+            }
             Expr::Group(inner) => return self.place(&inner.expr),
             Expr::Path(path) => match path.path.get_ident().filter(|_| path.qself.is_none()) {
                 Some(name) if self.binding(name) == Some(Binding::Local) => PlaceKind::Local(name.clone()),
