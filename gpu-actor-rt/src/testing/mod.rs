@@ -5,10 +5,12 @@
 
 mod batch;
 mod native;
+mod simplify;
 #[cfg(test)]
 mod tests;
 mod values;
 
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use crate::actor::{Actor, ActorInfo, MethodInfo, Registration};
@@ -62,20 +64,26 @@ pub struct Difference {
     pub device: String,
     /// Which case.
     pub case: usize,
-    /// The state before the call.
+    /// The seed of the check.
+    pub seed: u64,
+    /// The state before the call, made as simple as the difference allows.
     pub state: Vec<u8>,
-    /// The message.
+    /// The message, made as simple as the difference allows.
     pub message: Vec<u8>,
+    /// The time of the call.
+    pub now: u64,
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { handler, what, native, device, case, state, message } = self;
-        writeln!(f, "{handler} differs in {what} at case {case}:")?;
+        let Self { handler, what, native, device, case, seed, state, message, now } = self;
+        writeln!(f, "{handler} differs in {what}, first at case {case} with seed {seed:#x}:")?;
         writeln!(f, "  natively      {native}")?;
         writeln!(f, "  on the device {device}")?;
-        writeln!(f, "  state before  {state:02x?}")?;
-        write!(f, "  message       {message:02x?}")
+        writeln!(f, "for the simplest input that was found:")?;
+        writeln!(f, "  state before  {}", Bytes(state))?;
+        writeln!(f, "  message       {}", Bytes(message))?;
+        write!(f, "  time          {now}")
     }
 }
 
@@ -149,43 +157,122 @@ pub fn ptx<T: Actor>() -> crate::error::Result<String> {
 }
 
 fn check(info: &'static ActorInfo, cases: u32, seed: u64) -> Result<Report, Mismatch> {
-    let device = Soft::open(&SoftConfig::default()).map_err(Error::from)?;
-    let batch = Batch::load(&device, info)?;
-    let mut random = Random::new(seed);
     let mut report = Report::default();
-    for (index, method) in info.methods.iter().enumerate() {
-        let inputs: Vec<_> = (0..cases).map(|_| input(info, method, &mut random)).collect();
-        let outputs = batch.run(index, method, &inputs)?;
-        for (case, (input, output)) in inputs.iter().zip(outputs).enumerate() {
-            report.cases += 1;
-            let budget = matches!(&output.end, Err(fault) if kind(fault) == FaultKind::Budget);
-            if budget {
-                report.over_budget += 1;
-                continue;
-            }
-            let cx = Cx::native().max_sends(batch::MAX_SENDS).at(input.now);
-            let native = native::run(method, &input.state, &input.message, cx);
-            match &native.end {
-                Ok((_, sent)) => {
-                    report.returned += 1;
-                    report.sent += sent.len() as u64;
-                }
-                Err(_) => report.faulted += 1,
-            }
-            compare(info, method, native, output).map_err(|Apart { what, native, device }| {
-                Mismatch::Differ(Box::new(Difference {
-                    handler: format!("{}::{}", info.name, method.name),
-                    what,
-                    native,
-                    device,
-                    case,
-                    state: input.state.clone(),
-                    message: input.message.clone(),
-                }))
-            })?;
+    for surveyed in survey(info, cases, seed)? {
+        if let Some(difference) = surveyed.difference {
+            return Err(Mismatch::Differ(difference));
         }
+        report.cases += surveyed.report.cases;
+        report.returned += surveyed.report.returned;
+        report.faulted += surveyed.report.faulted;
+        report.over_budget += surveyed.report.over_budget;
+        report.sent += surveyed.report.sent;
     }
     Ok(report)
+}
+
+/// What was found of one handler.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Surveyed {
+    /// The handler.
+    pub handler: &'static str,
+    /// What was looked at.
+    pub report: Report,
+    /// How often it faulted in which way.
+    pub faults: BTreeMap<String, u64>,
+    /// How many different results there were, states included.
+    pub distinct: usize,
+    /// The first case on which the twins differ, its input made as simple as it goes.
+    pub difference: Option<Box<Difference>>,
+}
+
+/// Checks every handler, and goes on with the next where one differs.
+#[doc(hidden)]
+pub fn survey(info: &'static ActorInfo, cases: u32, seed: u64) -> Result<Vec<Surveyed>, Mismatch> {
+    let device = Soft::open(&SoftConfig::default()).map_err(Error::from)?;
+    let batch = Batch::load(&device, info)?;
+    let handlers = 0..info.methods.len();
+    handlers.map(|index| survey_one(&Subject { batch: &batch, info, index }, cases, seed)).collect()
+}
+
+/// A handler that is looked at.
+#[derive(Clone, Copy)]
+struct Subject<'a> {
+    batch: &'a Batch<'a>,
+    info: &'static ActorInfo,
+    index: usize,
+}
+
+impl Subject<'_> {
+    fn method(&self) -> &'static MethodInfo {
+        &self.info.methods[self.index]
+    }
+
+    fn device(&self, inputs: &[Input]) -> Result<Vec<Output>, Error> {
+        self.batch.run(self.index, self.method(), inputs)
+    }
+
+    /// The native twin's result; `None` where the device's budget ran out, since it might never end.
+    fn native(&self, input: &Input, device: &Output) -> Option<Native> {
+        if matches!(&device.end, Err(fault) if kind(fault) == FaultKind::Budget) {
+            return None;
+        }
+        let cx = Cx::native().max_sends(batch::MAX_SENDS).at(input.now);
+        Some(native::run(self.method(), &input.state, &input.message, cx))
+    }
+
+    fn compare(&self, native: Native, device: Output) -> Result<(), Apart> {
+        compare(self.info, self.method(), native, device)
+    }
+}
+
+fn survey_one(subject: &Subject<'_>, cases: u32, seed: u64) -> Result<Surveyed, Mismatch> {
+    let (info, method) = (subject.info, subject.method());
+    // A handler's cases do not depend on which others there are.
+    let mut random = Random::new(seed ^ u64::from(method.id) << 32);
+    let inputs: Vec<_> = (0..cases).map(|_| input(info, method, &mut random)).collect();
+    let outputs = subject.device(&inputs)?;
+    let mut report = Report::default();
+    let (mut faults, mut results) = (BTreeMap::new(), HashSet::new());
+    let mut difference = None;
+    for (case, (input, output)) in inputs.iter().zip(outputs).enumerate() {
+        report.cases += 1;
+        let fault = output.end.as_ref().err().map(kind);
+        if let Some(fault) = fault {
+            *faults.entry(format!("{fault:?}")).or_default() += 1;
+        }
+        let Some(native) = subject.native(input, &output) else {
+            report.over_budget += 1;
+            continue;
+        };
+        match &native.end {
+            Ok((reply, sent)) => {
+                report.returned += 1;
+                report.sent += sent.len() as u64;
+                results.insert((native.state.clone(), reply.clone()));
+            }
+            Err(_) => report.faulted += 1,
+        }
+        if let Err(apart) = subject.compare(native, output) {
+            let (input, apart) = simplify::simplify(subject, input.clone(), apart);
+            let Apart { what, native, device } = apart;
+            let Input { state, message, now } = input;
+            difference = Some(Box::new(Difference {
+                handler: format!("{}::{}", info.name, method.name),
+                what,
+                native,
+                device,
+                case,
+                seed,
+                state,
+                message,
+                now,
+            }));
+            break;
+        }
+    }
+    Ok(Surveyed { handler: method.name, report, faults, distinct: results.len(), difference })
 }
 
 /// A random, valid input.
@@ -200,18 +287,45 @@ fn input(info: &ActorInfo, method: &MethodInfo, random: &mut Random) -> Input {
 }
 
 /// In what two results are apart.
+#[derive(Debug)]
 struct Apart {
     what: &'static str,
     native: String,
     device: String,
 }
 
-fn differ<T>(what: &'static str, native: impl fmt::Debug, device: impl fmt::Debug) -> Result<T, Apart> {
-    Err(Apart { what, native: format!("{native:02x?}"), device: format!("{device:02x?}") })
+fn differ<T>(what: &'static str, native: impl fmt::Display, device: impl fmt::Display) -> Result<T, Apart> {
+    Err(Apart { what, native: native.to_string(), device: device.to_string() })
 }
 
-fn same<T: fmt::Debug + PartialEq>(what: &'static str, native: T, device: T) -> Result<(), Apart> {
+fn same<T: fmt::Display + PartialEq>(what: &'static str, native: T, device: T) -> Result<(), Apart> {
     if native == device { Ok(()) } else { differ(what, native, device) }
+}
+
+/// Bytes, two digits each.
+#[derive(PartialEq)]
+struct Bytes<'a>(&'a [u8]);
+
+impl fmt::Display for Bytes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, byte) in self.0.iter().enumerate() {
+            // Words apart, so that fields can be found.
+            let gap = if index == 0 {
+                ""
+            } else if index % 8 == 0 {
+                "  "
+            } else {
+                " "
+            };
+            write!(f, "{gap}{byte:02x}")?;
+        }
+        if self.0.is_empty() { f.write_str("nothing") } else { Ok(()) }
+    }
+}
+
+/// A result in words.
+fn returned(reply: &[u8]) -> String {
+    format!("returns {}", Bytes(reply))
 }
 
 fn compare(
@@ -224,16 +338,16 @@ fn compare(
         (Ok((mut reply, sent)), Ok((mut device_reply, device_sent))) => {
             (method.reply)(&mut reply);
             (method.reply)(&mut device_reply);
-            same("the reply", reply, device_reply)?;
+            same("the reply", Bytes(&reply), Bytes(&device_reply))?;
             compare_sends(&sent, &device_sent)?;
         }
         (Err(panic), Err(fault)) => compare_faults(&panic, &fault)?,
-        (Ok((reply, _)), Err(fault)) => return differ("the outcome", reply, fault),
-        (Err(panic), Ok((reply, _))) => return differ("the outcome", panic, reply),
+        (Ok((reply, _)), Err(fault)) => return differ("the outcome", returned(&reply), fault),
+        (Err(panic), Ok((reply, _))) => return differ("the outcome", panic, returned(&reply)),
     }
     (info.state)(&mut native.state);
     (info.state)(&mut device.state);
-    same("the state", native.state, device.state)
+    same("the state", Bytes(&native.state), Bytes(&device.state))
 }
 
 fn compare_sends(native: &[Message], device: &[Sent]) -> Result<(), Apart> {
@@ -247,7 +361,7 @@ fn compare_sends(native: &[Message], device: &[Sent]) -> Result<(), Apart> {
             (method.message)(&mut payload);
             (method.message)(&mut device_payload);
         }
-        same("the arguments of a send", payload, device_payload)?;
+        same("the arguments of a send", Bytes(&payload), Bytes(&device_payload))?;
     }
     Ok(())
 }
@@ -274,6 +388,23 @@ fn compare_faults(native: &Panic, device: &Faulted) -> Result<(), Apart> {
         Some(rule @ "min > max") if native.text.starts_with(rule) => Ok(()),
         Some(message) if message != native.text => differ("the message of the fault", native, device),
         _ => Ok(()),
+    }
+}
+
+impl fmt::Display for Faulted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "faults: {:?}", kind(self))?;
+        let Some(site) = &self.site else { return Ok(()) };
+        if let Some(message) = site.message {
+            write!(f, " ({message:?})")?;
+        }
+        write!(f, " at line {}", site.line)
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "panics: {:?} at {}:{}", self.text, self.file, self.line)
     }
 }
 

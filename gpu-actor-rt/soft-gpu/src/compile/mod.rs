@@ -14,7 +14,6 @@
 mod atom;
 mod bits;
 mod call;
-mod check;
 mod compare;
 mod control;
 mod convert;
