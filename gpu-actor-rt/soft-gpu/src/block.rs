@@ -14,15 +14,18 @@
 //! This is one of the few files with `unsafe`: it enters compiled code and switches stacks.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use corosensei::stack::DefaultStack;
+use corosensei::stack::{DefaultStack, Stack as _};
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
+use crate::check::{Checks, Locals};
 use crate::device::WARP_SIZE;
 use crate::error::Error;
 use crate::launch::{Shared, poll};
+use crate::schedule::{self, Point, Turns};
 use crate::warp::{self, WarpOp};
 
 /// Loop back-edges between two turns of a lane, where its block has more than one.
@@ -32,9 +35,9 @@ const SPIN_BELOW_NS: u32 = 1_000;
 /// Short sleeps in a row after which one gives the processor away all the same.
 const SPINS_IN_A_ROW: u32 = 16;
 /// Sleeps of at least this long are real sleeps, where the block may not park.
-const SLEEP_FROM_NS: u32 = 20_000;
+pub(crate) const SLEEP_FROM_NS: u32 = 20_000;
 /// The longest that `nanosleep` can ask for.
-const MAX_SLEEP_NS: u32 = 1_000_000;
+pub(crate) const MAX_SLEEP_NS: u32 = 1_000_000;
 
 /// What a lane does when it is not running.
 #[derive(Clone, Copy)]
@@ -102,6 +105,12 @@ pub(crate) struct Lane {
     polls: Cell<u32>,
     pub(crate) state: Cell<State>,
     pub(crate) result: Cell<u64>,
+    /// Written by compiled code: the number of the instruction at hand, on a checked or deterministic device.
+    pub(crate) site: Cell<u32>,
+    pub(crate) stack_limit: Cell<usize>,
+    pub(crate) locals: Locals,
+    /// On a deterministic device: when its sleep ends.
+    pub(crate) wake: Cell<u64>,
 }
 
 impl Lane {
@@ -136,7 +145,10 @@ impl Lane {
     /// A loop's back-edge found the poll word not zero.
     pub(crate) fn polled(&self) {
         self.check_kill();
-        if self.block().lanes.len() > 1 {
+        let block = self.block();
+        if block.turns.is_some() {
+            self.switch_point(Point::BackEdge as u32);
+        } else if block.lanes.len() > 1 {
             let polls = self.polls.get() + 1;
             if polls < POLLS_PER_TURN {
                 self.polls.set(polls);
@@ -147,9 +159,18 @@ impl Lane {
         }
     }
 
+    /// The lane comes to a place where a seed may end its turn.
+    pub(crate) fn switch_point(&self, point: u32) {
+        let block = self.block();
+        if block.turns.as_ref().is_some_and(|t| t.point(block.index, self.index, self.site.get(), point)) {
+            self.suspend(State::Ready);
+            self.check_kill();
+        }
+    }
+
     pub(crate) fn sleep(&self, ns: u32) {
         let block = self.block();
-        if block.lanes.len() == 1 {
+        if block.lanes.len() == 1 && block.turns.is_none() {
             self.check_kill();
             block.idle(ns, ns >= MAX_SLEEP_NS);
         } else {
@@ -168,9 +189,13 @@ pub(crate) struct Block<'a> {
     /// Lanes that have arrived at a barrier and did not wait.
     pub(crate) arrived: [Cell<u32>; 16],
     short_sleeps: Cell<u32>,
+    /// On a checked device.
+    pub(crate) checks: Option<Checks<'a>>,
+    /// On a deterministic device.
+    pub(crate) turns: Option<Rc<Turns>>,
 }
 
-type LaneCoroutine = Coroutine<(), (), (), DefaultStack>;
+pub(crate) type LaneCoroutine = Coroutine<(), (), (), DefaultStack>;
 
 impl Block<'_> {
     pub(crate) fn killed(&self) -> bool {
@@ -215,8 +240,15 @@ impl Block<'_> {
         self.short_sleeps.set(0);
     }
 
+    /// Tells the lanes which block is theirs; it must stay where it is from now on.
+    pub(crate) fn tell_lanes(&self) {
+        for lane in &self.lanes {
+            lane.block.set(std::ptr::from_ref(self).cast());
+        }
+    }
+
     /// What the block's live lanes wait for, for the report of a deadlock.
-    fn describe_waits(&self) -> String {
+    pub(crate) fn describe_waits(&self) -> String {
         let (mut barriers, mut warps) = (Vec::new(), 0);
         for lane in &self.lanes {
             match lane.state.get() {
@@ -242,20 +274,23 @@ pub(crate) struct Worker<'a> {
     index: usize,
     /// Stacks of lanes that have ended, for the next ones.
     stacks: Vec<DefaultStack>,
-    /// Shared memory of the block at hand, in units whose alignment suits every type.
-    shared: Vec<u128>,
 }
 
 impl<'a> Worker<'a> {
     pub(crate) fn new(launch: &'a Shared, index: usize) -> Self {
-        Worker { launch, index, stacks: Vec::new(), shared: Vec::new() }
+        Worker { launch, index, stacks: Vec::new() }
     }
 
     /// Runs blocks until there are none left. Returns whether every block it took ran to its end.
     pub(crate) fn run(mut self) -> bool {
         let lanes: u32 = self.launch.config.block.iter().product();
-        if lanes > 1 {
+        let schedule = self.launch.device.properties.mode.schedule;
+        if lanes > 1 || schedule.is_some() {
             self.launch.poll_word(self.index).fetch_or(poll::TURNS, Ordering::Relaxed);
+        }
+        if let Some(schedule) = schedule {
+            let launch = self.launch;
+            return schedule::run(self, launch, schedule);
         }
         while let Some(block) = self.launch.take_block() {
             if !self.run_block(block) {
@@ -265,26 +300,31 @@ impl<'a> Worker<'a> {
         true
     }
 
-    fn run_block(&mut self, index: u32) -> bool {
-        let lanes: u32 = self.launch.config.block.iter().product();
-        let static_shared = self.launch.entry().static_shared;
-        let total_shared = static_shared.next_multiple_of(16) + self.launch.config.shared_bytes;
-        self.shared.clear();
-        self.shared.resize((total_shared as usize).div_ceil(size_of::<u128>()), 0);
+    /// A block and its shared memory, in units whose alignment suits every type.
+    pub(crate) fn open_block(&self, index: u32, turns: Option<Rc<Turns>>) -> (Block<'a>, Vec<u128>) {
+        let launch = self.launch;
+        let lanes: u32 = launch.config.block.iter().product();
+        let static_shared = launch.entry().static_shared;
+        let total_shared = static_shared.next_multiple_of(16) + launch.config.shared_bytes;
+        let shared = vec![0_u128; (total_shared as usize).div_ceil(size_of::<u128>())];
+        let (device, multiprocessors) = (&launch.device, launch.device.properties.multiprocessors);
+        let sm_id = if turns.is_some() { index } else { self.index as u32 } % multiprocessors;
         let mut block = Block {
-            launch: self.launch,
-            poll: self.launch.poll_word(self.index),
+            launch,
+            poll: launch.poll_word(self.index),
             index,
             lanes: Vec::with_capacity(lanes as usize),
             arrived: Default::default(),
             short_sleeps: Cell::new(0),
+            checks: device.properties.mode.checked.then(|| Checks::new(&device.memory, total_shared)),
+            turns,
         };
-        let grid = self.launch.config.grid;
-        let ntid = self.launch.config.block;
+        let grid = launch.config.grid;
+        let ntid = launch.config.block;
         let template = |at: u32| Lane {
             poll: block.poll,
-            shared: self.shared.as_ptr().expose_provenance() as u64,
-            params: self.launch.params.as_ptr(),
+            shared: shared.as_ptr().expose_provenance() as u64,
+            params: launch.params.as_ptr(),
             tid: unflatten(at, ntid),
             ntid,
             ctaid: unflatten(index, grid),
@@ -292,32 +332,42 @@ impl<'a> Worker<'a> {
             number: at % WARP_SIZE,
             warp_id: at / WARP_SIZE,
             warps: lanes.div_ceil(WARP_SIZE),
-            sm_id: self.index as u32 % self.launch.device.properties.multiprocessors,
-            sm_count: self.launch.device.properties.multiprocessors,
+            sm_id,
+            sm_count: multiprocessors,
             dynamic_shared_at: static_shared.next_multiple_of(16),
-            dynamic_shared: self.launch.config.shared_bytes,
+            dynamic_shared: launch.config.shared_bytes,
             total_shared,
-            grid_id: self.launch.grid_id,
+            grid_id: launch.grid_id,
             block: Cell::new(std::ptr::null()),
             yielder: Cell::new(std::ptr::null()),
             index: at,
             polls: Cell::new(0),
             state: Cell::new(State::New),
             result: Cell::new(0),
+            site: Cell::new(0),
+            stack_limit: Cell::new(0),
+            locals: Locals::default(),
+            wake: Cell::new(0),
         };
         let contexts: Vec<Lane> = (0..lanes).map(template).collect();
         block.lanes = contexts;
+        (block, shared)
+    }
+
+    fn run_block(&mut self, index: u32) -> bool {
+        let (block, _shared) = self.open_block(index, None);
         let block = &block;
-        for lane in &block.lanes {
-            lane.block.set(std::ptr::from_ref(block).cast());
-        }
+        block.tell_lanes();
         let mut coroutines: Vec<Option<LaneCoroutine>> = Vec::new();
-        coroutines.resize_with(lanes as usize, || None);
+        coroutines.resize_with(block.lanes.len(), || None);
         let completed = self.schedule(block, &mut coroutines);
-        for coroutine in coroutines.into_iter().flatten() {
-            self.stacks.push(abandon(coroutine));
-        }
+        self.abandon_all(coroutines);
         completed
+    }
+
+    /// Ends the lanes of a block that does not run on.
+    pub(crate) fn abandon_all(&mut self, coroutines: Vec<Option<LaneCoroutine>>) {
+        self.stacks.extend(coroutines.into_iter().flatten().map(abandon));
     }
 
     /// Runs lanes until all have ended, the launch is to stop, or nothing can move.
@@ -350,8 +400,7 @@ impl<'a> Worker<'a> {
             let movable = block.lanes.iter().any(|l| matches!(l.state.get(), State::New | State::Ready));
             if !movable {
                 if sleepers == 0 {
-                    let waiting = block.describe_waits();
-                    block.launch.fail(Error::Deadlock { block: block.index, waiting });
+                    block.report_deadlock();
                     return false;
                 }
                 block.idle(shortest, shortest >= MAX_SLEEP_NS);
@@ -378,7 +427,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Gives a lane its turn. False where the system has no stack for it.
-    fn resume(&mut self, lane: &Lane, slot: &mut Option<LaneCoroutine>) -> bool {
+    pub(crate) fn resume(&mut self, lane: &Lane, slot: &mut Option<LaneCoroutine>) -> bool {
         let mut coroutine = if let Some(coroutine) = slot.take() {
             coroutine
         } else {
@@ -411,6 +460,7 @@ impl<'a> Worker<'a> {
 /// A coroutine that runs the launch's entry for a lane.
 fn start(launch: &Shared, lane: &Lane, stack: DefaultStack) -> LaneCoroutine {
     let entry = launch.entry().code;
+    lane.stack_limit.set(stack.limit().get());
     let lane = std::ptr::from_ref(lane);
     Coroutine::with_stack(stack, move |yielder: &Yielder<(), ()>, ()| {
         // SAFETY: the lane outlives its coroutine, which `run_block` drops first. `entry` is the compiled code of

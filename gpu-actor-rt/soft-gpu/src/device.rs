@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, LoadError};
 use crate::launch::{Arg, Launch, LaunchConfig};
-use crate::memory::{DeviceMemory, MappedMemory, Memory, MemoryInfo};
+use crate::memory::{DeviceMemory, MappedMemory, Memory, MemoryInfo, Origin};
+use crate::mode::Mode;
 use crate::module::{Function, Module};
 
 /// Lanes of a warp, as on every NVIDIA device.
@@ -33,6 +34,8 @@ pub struct DeviceConfig {
     /// Bytes of stack of a lane, beside what its program declares as `.local`. Default: 128 KiB. Pages that are
     /// never touched cost nothing.
     pub lane_stack: usize,
+    /// How kernels run. Default: the fast mode.
+    pub mode: Mode,
 }
 
 impl Default for DeviceConfig {
@@ -42,6 +45,7 @@ impl Default for DeviceConfig {
             memory: 4 << 30,
             multiprocessors: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
             lane_stack: 128 << 10,
+            mode: Mode::default(),
         }
     }
 }
@@ -70,6 +74,8 @@ pub struct Properties {
     pub max_cooperative_blocks: u32,
     /// The compute capability whose PTX the device takes, major and minor.
     pub compute_capability: (u32, u32),
+    /// How kernels run.
+    pub mode: Mode,
 }
 
 pub(crate) struct DeviceInner {
@@ -139,8 +145,9 @@ impl Device {
             max_shared_per_block: MAX_SHARED_PER_BLOCK,
             max_cooperative_blocks: config.multiprocessors.saturating_mul(4).saturating_add(64),
             compute_capability: (7, 0),
+            mode: config.mode,
         };
-        let memory = Arc::new(Memory::new(config.memory));
+        let memory = Arc::new(Memory::new(config.memory, config.mode.checked));
         Ok(Device { inner: Arc::new(DeviceInner { properties, memory, lane_stack: config.lane_stack }) })
     }
 
@@ -163,13 +170,18 @@ impl Device {
         Module::load(&self.inner, ptx)
     }
 
+    /// Whether a module can be launched here: one that a device of the same mode has loaded, up to the seed.
+    pub fn accepts(&self, module: &Module) -> bool {
+        module.flavour() == self.inner.properties.mode.flavour()
+    }
+
     /// Allocates zero-filled device memory.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfMemory`], or [`Error::EmptyAllocation`] for zero bytes.
     pub fn alloc(&self, bytes: usize) -> Result<DeviceMemory, Error> {
-        self.inner.memory.allocate(bytes).map(DeviceMemory)
+        self.inner.memory.allocate(bytes, Origin::Device).map(DeviceMemory)
     }
 
     /// Allocates zero-filled memory that host and device both see.
@@ -178,7 +190,7 @@ impl Device {
     ///
     /// [`Error::OutOfMemory`], or [`Error::EmptyAllocation`] for zero bytes.
     pub fn alloc_mapped(&self, bytes: usize) -> Result<MappedMemory, Error> {
-        self.inner.memory.allocate(bytes).map(MappedMemory)
+        self.inner.memory.allocate(bytes, Origin::Mapped).map(MappedMemory)
     }
 
     /// Copies `src` to device address `dst`. A running kernel may see part of it before the rest.
@@ -204,13 +216,15 @@ impl Device {
     /// # Errors
     ///
     /// [`Error::ArgumentCount`] and [`Error::ArgumentSize`] where `args` do not fit the entry's parameters,
-    /// [`Error::InvalidLaunch`] where the shape exceeds a limit, [`Error::System`] where no thread can be had.
+    /// [`Error::InvalidLaunch`] where the shape exceeds a limit, [`Error::OtherMode`] where a device of another mode loaded
+    /// the module, [`Error::System`] where no thread can be had.
     ///
     /// # Safety
     ///
     /// The kernel reads and writes host memory at whatever addresses it computes. With these arguments it must only
     /// touch memory that may be touched so: allocations of a device of this process, live for as long as the
-    /// launch uses them, and never while the host holds a reference to plain data in them.
+    /// launch uses them, and never while the host holds a reference to plain data in them. On a
+    /// [checked](Mode::checked) device only the last of these is left to the caller.
     pub unsafe fn launch(&self, f: &Function, cfg: &LaunchConfig, args: &[Arg]) -> Result<Launch, Error> {
         Launch::start(&self.inner, f, cfg, args)
     }

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::check::Violation;
+
 /// Why a piece of PTX text was refused.
 ///
 /// ```
@@ -189,4 +191,20 @@ pub enum Error {
         /// The rule that was broken.
         reason: String,
     },
+    /// The module was loaded by a device of another mode, whose code does other things.
+    #[error(
+        "`{function}` was compiled for a device in {module} mode, this one is in {device} mode; load the module here"
+    )]
+    OtherMode {
+        /// The entry.
+        function: String,
+        /// The mode of the device that loaded the module.
+        module: String,
+        /// This device's mode.
+        device: String,
+    },
+    /// The program broke a rule that a checked device keeps; the launch was stopped before it did harm. The device
+    /// goes on: the error is not sticky.
+    #[error("{0}")]
+    Violation(Box<Violation>),
 }

@@ -11,6 +11,7 @@ use std::time::{Instant, SystemTime};
 use cranelift_codegen::ir::{Type, types};
 
 use crate::block::{BarrierWait, Lane, Reduce};
+use crate::check::Checks;
 use crate::error::Error;
 use crate::warp::{self, WarpKind, WarpOp};
 
@@ -41,6 +42,12 @@ macro_rules! host_fns {
 
 host_fns! {
     POLL = poll(I64);
+    SWITCH = switch(I64, I32);
+    CHECK = check(I64, I64, I32);
+    CHECK_CALL = check_call(I64, I32);
+    CHECK_INDIRECT = check_indirect(I64, I64, I32);
+    ENTER_LOCAL = enter_local(I64, I64, I64);
+    LEAVE_LOCALS = leave_locals(I64, I32);
     EXIT = exit(I64);
     TRAP = trap(I64);
     SLEEP = sleep(I64, I32);
@@ -50,6 +57,8 @@ host_fns! {
     WARP = warp_op(I64, I32, I32, I64, I32, I32) -> I64;
     GLOBAL_TIMER = global_timer() -> I64;
     CLOCK = clock() -> I64;
+    LANE_TIMER = lane_timer(I64) -> I64;
+    LANE_CLOCK = lane_clock(I64) -> I64;
     ATOM_INC = atom_inc(I64, I32) -> I32;
     ATOM_DEC = atom_dec(I64, I32) -> I32;
     ATOM_ADD_F32 = atom_add_f32(I64, F32) -> F32;
@@ -72,6 +81,51 @@ unsafe fn lane<'a>(lane: *const Lane) -> &'a Lane {
 unsafe extern "C" fn poll(at: *const Lane) {
     // SAFETY: compiled code passes its own context.
     unsafe { lane(at) }.polled();
+}
+
+unsafe extern "C" fn switch(at: *const Lane, point: u32) {
+    // SAFETY: compiled code passes its own context.
+    unsafe { lane(at) }.switch_point(point);
+}
+
+unsafe extern "C" fn check(at: *const Lane, address: u64, descriptor: u32) {
+    // SAFETY: compiled code passes its own context.
+    let lane = unsafe { lane(at) };
+    if lane.block().checks.as_ref().is_some_and(|c| !c.access(lane, address, descriptor)) {
+        lane.end();
+    }
+}
+
+unsafe extern "C" fn check_call(at: *const Lane, function: u32) {
+    // SAFETY: compiled code passes its own context.
+    let lane = unsafe { lane(at) };
+    // Calls can multiply without any loop.
+    lane.check_kill();
+    if !Checks::call(lane, function) {
+        lane.end();
+    }
+}
+
+unsafe extern "C" fn check_indirect(at: *const Lane, address: u64, signature: u32) {
+    // SAFETY: compiled code passes its own context.
+    let lane = unsafe { lane(at) };
+    lane.check_kill();
+    if !Checks::call_indirect(lane, address, signature) {
+        lane.end();
+    }
+}
+
+unsafe extern "C" fn enter_local(at: *const Lane, start: u64, len: u64) {
+    // SAFETY: compiled code passes its own context, and a variable in its own frame.
+    unsafe {
+        std::ptr::with_exposed_provenance_mut::<u8>(start as usize).write_bytes(0, len as usize);
+        lane(at).enter_local(start, len);
+    }
+}
+
+unsafe extern "C" fn leave_locals(at: *const Lane, count: u32) {
+    // SAFETY: compiled code passes its own context.
+    unsafe { lane(at) }.leave_locals(count);
 }
 
 unsafe extern "C" fn exit(at: *const Lane) {
@@ -158,6 +212,26 @@ extern "C" fn global_timer() -> u64 {
 extern "C" fn clock() -> u64 {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     START.get_or_init(Instant::now).elapsed().as_nanos() as u64
+}
+
+/// `%globaltimer` on a deterministic device.
+unsafe extern "C" fn lane_timer(at: *const Lane) -> u64 {
+    // SAFETY: compiled code passes its own context.
+    let block = unsafe { lane(at) }.block();
+    match &block.turns {
+        Some(turns) if !block.launch.config.park_sleepers => turns.timer(),
+        _ => global_timer(),
+    }
+}
+
+/// `%clock64` on a deterministic device.
+unsafe extern "C" fn lane_clock(at: *const Lane) -> u64 {
+    // SAFETY: compiled code passes its own context.
+    let block = unsafe { lane(at) }.block();
+    match &block.turns {
+        Some(turns) if !block.launch.config.park_sleepers => turns.clock(),
+        _ => clock(),
+    }
 }
 
 unsafe extern "C" fn atom_inc(at: *mut u32, limit: u32) -> u32 {

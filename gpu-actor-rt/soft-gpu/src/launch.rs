@@ -16,6 +16,7 @@ use crate::block::Worker;
 use crate::device::{DeviceInner, MAX_SHARED_PER_BLOCK, MAX_THREADS_PER_BLOCK};
 use crate::error::Error;
 use crate::module::{Entry, Function};
+use crate::schedule::Trace;
 use crate::token::Token;
 
 /// The shape of a launch and how its blocks run.
@@ -178,6 +179,9 @@ pub(crate) struct Shared {
     polls: Vec<PollWord>,
     /// One per block where blocks may park, else none.
     tokens: Vec<Token>,
+    /// On a deterministic device: what its one thread parks on when all blocks have parked.
+    any_block: Token,
+    trace: Mutex<Option<Trace>>,
     event: Token,
     event_pending: AtomicBool,
     progress: Mutex<Progress>,
@@ -206,12 +210,37 @@ impl Shared {
         self.tokens.get(block as usize)
     }
 
+    fn is_deterministic(&self) -> bool {
+        self.device.properties.mode.schedule.is_some()
+    }
+
+    /// Waits until any block is woken.
+    pub(crate) fn park_all(&self) {
+        self.any_block.park(None);
+    }
+
+    pub(crate) fn set_trace(&self, trace: Trace) {
+        *self.trace.lock().unwrap_or_else(PoisonError::into_inner) = Some(trace);
+    }
+
+    fn wake_block(&self, block: u32) {
+        if let Some(token) = self.token(block) {
+            token.notify();
+            if self.is_deterministic() {
+                self.any_block.notify();
+            }
+        }
+    }
+
     /// Wakes every block that has parked or is about to, except one.
     pub(crate) fn wake_blocks(&self, except: Option<u32>) {
         for (block, token) in self.tokens.iter().enumerate() {
             if except != Some(block as u32) {
                 token.notify();
             }
+        }
+        if self.is_deterministic() {
+            self.any_block.notify();
         }
     }
 
@@ -294,10 +323,18 @@ impl Launch {
         args: &[Arg],
     ) -> Result<Launch, Error> {
         static GRID_ID: AtomicUsize = AtomicUsize::new(1);
+        let (device_flavour, flavour) = (device.properties.mode.flavour(), function.flavour());
+        if flavour != device_flavour {
+            return Err(Error::OtherMode {
+                function: function.name().to_owned(),
+                module: flavour.to_string(),
+                device: device_flavour.to_string(),
+            });
+        }
         let blocks = check_shape(device, function.entry(), config)?;
         let params = encode_params(function.entry(), args)?;
         let workers = if config.cooperative { blocks } else { blocks.min(device.properties.multiprocessors) };
-        let workers = workers as usize;
+        let workers = if device_flavour.deterministic { 1 } else { workers as usize };
         let shared = Arc::new(Shared {
             device: Arc::clone(device),
             function: function.clone(),
@@ -313,6 +350,8 @@ impl Launch {
             } else {
                 Vec::new()
             },
+            any_block: Token::new(),
+            trace: Mutex::new(None),
             event: Token::new(),
             event_pending: AtomicBool::new(false),
             progress: Mutex::new(Progress { workers, failure: None, stopped_early: false, ended: false }),
@@ -375,9 +414,12 @@ impl Launch {
     /// Wakes a block that has parked (see [`LaunchConfig::park_sleepers`]). One that comes before the block parks is
     /// not lost: the park then returns at once. Does nothing where blocks do not park or there is no such block.
     pub fn doorbell(&self, block: u32) {
-        if let Some(token) = self.shared.token(block) {
-            token.notify();
-        }
+        self.shared.wake_block(block);
+    }
+
+    /// What the launch did, on a [deterministic](crate::Mode::deterministic) device and once it is over.
+    pub fn trace(&self) -> Option<Trace> {
+        *self.shared.trace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Raises the event that [`wait_event`](Self::wait_event) waits for, from the host: another thread has news for

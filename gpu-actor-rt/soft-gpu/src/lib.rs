@@ -52,11 +52,26 @@
 //!
 //! Device addresses are host addresses, and the memory model is the host's: on x86-64 ordered loads and stores are
 //! plain ones that the compiler keeps in place, and atomics and `fence.sc` are sequentially consistent. A
-//! program that is wrong only on weaker hardware is therefore not found wrong here. Nothing checks the addresses that a
-//! program computes: [`Device::launch`] is unsafe, and a wild access can end the process. The same goes for
-//! recursion without end.
+//! program that is wrong only on weaker hardware is therefore not found wrong here. In the fast mode nothing checks the
+//! addresses that a program computes: [`Device::launch`] is unsafe, and a wild access can end the process. The same goes
+//! for recursion without end.
 //!
 //! Memory that its owner drops while a launch runs is given back when no launch of the device runs any more.
+//!
+//! # Modes
+//!
+//! A device is opened in a [`Mode`], which is part of how programs are compiled for it:
+//!
+//! - **fast**, the default, has neither of the following and costs nothing for them.
+//! - **checked** asks before every access, call and barrier whether it may be. Out of bounds, use after free, null, misaligned,
+//!   uninitialised shared memory, writes to constants, divergent barriers, wild calls and stack overflow each fail the launch with
+//!   a [`Violation`] that names kernel, line, block and lane; nothing is touched that should not be, and the device goes on.
+//! - **deterministic** runs all lanes of a launch on one thread, interrupts them where programs meet, and lets a seed decide when
+//!   and who is next: [`Schedule`]. The same seed replays the same order, and [`Launch::trace`] proves it. `%globaltimer`
+//!   and `%clock64` count such places instead of nanoseconds, except where blocks may park: there the host takes part, and
+//!   the timers are its clock.
+//!
+//! The last two combine.
 //!
 //! # Readings of PTX
 //!
@@ -75,7 +90,7 @@
 //! - When all live lanes of a block wait for each other, which hardware would do for ever, the launch fails with
 //!   [`Error::Deadlock`]; a lane outside the mask of its own `.sync` instruction fails with
 //!   [`Error::Synchronization`].
-//! - A misaligned access works, if it is not atomic.
+//! - A misaligned access works, if it is not atomic and the device not a checked one.
 //!
 //! # What is not known
 //!
@@ -85,20 +100,26 @@
 //! it and its line.
 
 mod block;
+mod check;
 mod compile;
 mod device;
 mod error;
 mod host;
 mod launch;
 mod memory;
+mod mode;
 mod module;
 mod ptx;
+mod schedule;
 mod sync;
 mod token;
 mod warp;
 
+pub use check::{AccessKind, Nearest, Violation, ViolationKind};
 pub use device::{Device, DeviceConfig, Properties};
 pub use error::{Error, LoadError, LoadErrorKind};
 pub use launch::{Arg, Launch, LaunchConfig, Status};
 pub use memory::{DeviceMemory, MappedMemory, MemoryInfo};
+pub use mode::{Mode, ModeError, Schedule};
 pub use module::{Function, LoadStats, Module};
+pub use schedule::Trace;

@@ -10,12 +10,13 @@
 //! This is one of the few files with `unsafe`: it owns the raw allocations.
 
 use std::alloc::Layout;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZero;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::check::Nearest;
 use crate::error::Error;
 
 /// Alignment of every allocation in bytes, as on hardware.
@@ -33,26 +34,86 @@ pub struct MemoryInfo {
     pub quarantined: u64,
 }
 
+/// Freed allocations that a checked device remembers.
+const MOST_FREED: usize = 4096;
+
+/// What an allocation is for.
+#[derive(Debug, Clone)]
+pub(crate) enum Origin {
+    Device,
+    Mapped,
+    /// A `.global` or `.const` variable of a module.
+    Variable {
+        name: Box<str>,
+        constant: bool,
+    },
+}
+
+impl Origin {
+    fn is_constant(&self) -> bool {
+        matches!(self, Origin::Variable { constant: true, .. })
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Origin::Device => "device memory".to_owned(),
+            Origin::Mapped => "mapped memory".to_owned(),
+            Origin::Variable { name, .. } => format!("variable `{name}`"),
+        }
+    }
+}
+
+/// A live allocation, as the checks of a kernel see it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Range {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) constant: bool,
+}
+
+/// The live allocations at one moment, in the order of their addresses.
+#[derive(Debug)]
+pub(crate) struct Ranges {
+    pub(crate) epoch: u64,
+    list: Vec<Range>,
+}
+
+impl Ranges {
+    /// The allocation that holds an address.
+    pub(crate) fn find(&self, address: u64) -> Option<Range> {
+        let after = self.list.partition_point(|r| r.start <= address);
+        self.list.get(after.checked_sub(1)?).copied().filter(|r| address < r.end)
+    }
+}
+
+/// An allocation that was given back.
+struct Freed {
+    start: u64,
+    len: u64,
+    origin: Origin,
+}
+
 /// One raw, zeroed allocation.
 struct Block {
     raw: NonNull<u8>,
     layout: Layout,
     address: NonZero<usize>,
     len: usize,
+    origin: Origin,
 }
 
 // SAFETY: the block owns its allocation, and nothing about it is tied to a thread.
 unsafe impl Send for Block {}
 
 impl Block {
-    fn new(len: usize) -> Option<Block> {
+    fn new(len: usize, origin: Origin) -> Option<Block> {
         // The allocator zeroes lazily only at ordinary alignment (it then asks the system for fresh pages), so the
         // alignment is made by hand inside a larger block.
         let layout = Layout::from_size_align(len.checked_add(ALIGNMENT)?, 16).ok()?;
         // SAFETY: the layout has at least `ALIGNMENT` bytes.
         let raw = NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) })?;
         let address = NonZero::new(raw.as_ptr().expose_provenance().next_multiple_of(ALIGNMENT))?;
-        Some(Block { raw, layout, address, len })
+        Some(Block { raw, layout, address, len, origin })
     }
 }
 
@@ -67,6 +128,7 @@ impl Drop for Block {
 struct Table {
     live: BTreeMap<u64, Block>,
     quarantine: Vec<Block>,
+    freed: VecDeque<Freed>,
     used: u64,
     quarantined: u64,
     running: usize,
@@ -75,12 +137,46 @@ struct Table {
 /// The allocation table of one device.
 pub(crate) struct Memory {
     total: u64,
+    /// Whether freed allocations are remembered.
+    remember: bool,
+    /// Changes with every change of the live allocations.
+    epoch: AtomicU64,
     table: Mutex<Table>,
 }
 
 impl Memory {
-    pub(crate) fn new(total: u64) -> Self {
-        Memory { total, table: Mutex::default() }
+    pub(crate) fn new(total: u64, remember: bool) -> Self {
+        Memory { total, remember, epoch: AtomicU64::new(0), table: Mutex::default() }
+    }
+
+    /// Grows with every change of the live allocations.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// The live allocations.
+    pub(crate) fn ranges(&self) -> Arc<Ranges> {
+        let table = self.table();
+        let range = |(start, block): (&u64, &Block)| Range {
+            start: *start,
+            end: start + block.len as u64,
+            constant: block.origin.is_constant(),
+        };
+        Arc::new(Ranges { epoch: self.epoch(), list: table.live.iter().map(range).collect() })
+    }
+
+    /// The allocation at an address or nearest to it: live ones first, then freed ones that held it, then whatever is near.
+    pub(crate) fn nearest(&self, address: u64) -> Option<Nearest> {
+        let table = self.table();
+        let distance = |start: u64, len: u64| {
+            if address < start { start - address } else { (address - start).saturating_sub(len) }
+        };
+        let live = table.live.iter().map(|(start, block)| (*start, block.len as u64, &block.origin, false));
+        let freed = table.freed.iter().rev().map(|f| (f.start, f.len, &f.origin, true));
+        let held = freed.clone().find(|(start, len, ..)| address.wrapping_sub(*start) < *len);
+        let (start, len, origin, freed) =
+            held.or_else(|| live.chain(freed).min_by_key(|(start, len, ..)| distance(*start, *len)))?;
+        Some(Nearest { what: origin.describe(), start, len, freed })
     }
 
     /// The table stays consistent at every step, so a panic elsewhere while it is locked does not spoil it.
@@ -93,7 +189,7 @@ impl Memory {
         MemoryInfo { free: self.total - table.used, total: self.total, quarantined: table.quarantined }
     }
 
-    pub(crate) fn allocate(self: &Arc<Self>, len: usize) -> Result<Allocation, Error> {
+    pub(crate) fn allocate(self: &Arc<Self>, len: usize, origin: Origin) -> Result<Allocation, Error> {
         if len == 0 {
             return Err(Error::EmptyAllocation);
         }
@@ -103,10 +199,15 @@ impl Memory {
         if len as u64 > free {
             return Err(out_of_memory);
         }
-        let block = Block::new(len).ok_or(out_of_memory)?;
+        let block = Block::new(len, origin).ok_or(out_of_memory)?;
         let address = block.address;
         table.used += len as u64;
+        if self.remember {
+            let (start, end) = (address.get() as u64, address.get() as u64 + len as u64);
+            table.freed.retain(|f| f.start >= end || f.start + f.len <= start);
+        }
         table.live.insert(address.get() as u64, block);
+        self.epoch.fetch_add(1, Ordering::Release);
         drop(table);
         Ok(Allocation { memory: Arc::clone(self), address, len })
     }
@@ -114,6 +215,14 @@ impl Memory {
     fn release(&self, address: u64) {
         let mut table = self.table();
         let Some(block) = table.live.remove(&address) else { return };
+        self.epoch.fetch_add(1, Ordering::Release);
+        if self.remember {
+            if table.freed.len() == MOST_FREED {
+                table.freed.pop_front();
+            }
+            let freed = Freed { start: address, len: block.len as u64, origin: block.origin.clone() };
+            table.freed.push_back(freed);
+        }
         if table.running > 0 {
             table.quarantined += block.len as u64;
             table.quarantine.push(block);

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::check::Sites;
 use crate::compile::{Code, EntryCode, Global, compile};
 use crate::device::DeviceInner;
 use crate::error::{Error, LoadError};
+use crate::memory::Range;
+use crate::mode::Flavour;
 use crate::ptx;
 
 /// One parameter of an entry.
@@ -47,6 +50,8 @@ pub(crate) struct ModuleInner {
     entries: Vec<Entry>,
     globals: Vec<Global>,
     stats: LoadStats,
+    flavour: Flavour,
+    sites: Sites,
     /// What the entries point into.
     _code: Code,
 }
@@ -63,15 +68,21 @@ impl Module {
         let program = ptx::parse(text)?;
         let parse = start.elapsed();
         let start = Instant::now();
-        let compiled = compile(device, &program, text.len())?;
+        let compiled = compile(device, &program, text)?;
         let stats = LoadStats {
             functions: compiled.functions,
             code_bytes: compiled.code_bytes,
             parse,
             compile: start.elapsed(),
         };
-        let inner =
-            ModuleInner { entries: compiled.entries, globals: compiled.globals, stats, _code: compiled.code };
+        let inner = ModuleInner {
+            entries: compiled.entries,
+            globals: compiled.globals,
+            stats,
+            flavour: device.properties.mode.flavour(),
+            sites: compiled.sites,
+            _code: compiled.code,
+        };
         Ok(Module { inner: Arc::new(inner) })
     }
 
@@ -101,6 +112,11 @@ impl Module {
         Some((global.memory.address(), global.memory.len()))
     }
 
+    /// What its code has in it.
+    pub(crate) fn flavour(&self) -> Flavour {
+        self.inner.flavour
+    }
+
     /// What compiling it took.
     pub fn stats(&self) -> LoadStats {
         self.inner.stats
@@ -126,6 +142,24 @@ pub struct Function {
 impl Function {
     pub(crate) fn entry(&self) -> &Entry {
         &self.module.entries[self.index]
+    }
+
+    pub(crate) fn flavour(&self) -> Flavour {
+        self.module.flavour
+    }
+
+    pub(crate) fn sites(&self) -> &Sites {
+        &self.module.sites
+    }
+
+    /// The module's variable at an address.
+    pub(crate) fn variable_at(&self, address: u64) -> Option<Range> {
+        let global = self.module.globals.iter().find(|g| {
+            let memory = &g.memory;
+            address.wrapping_sub(memory.address()) < memory.len() as u64
+        })?;
+        let start = global.memory.address();
+        Some(Range { start, end: start + global.memory.len() as u64, constant: global.constant })
     }
 
     /// The entry's name.

@@ -7,6 +7,7 @@
 use std::cell::Cell;
 
 use crate::block::{BarrierWait, Block, Lane, Reduce, State};
+use crate::check;
 use crate::device::WARP_SIZE;
 use crate::error::Error;
 
@@ -245,7 +246,9 @@ fn try_open(block: &Block<'_>, id: u32, count: u32) -> bool {
         }
         padded + arrived.get() as usize >= count as usize
     };
-    if !open {
+    // Lanes that an abort ends are nobody's mistake.
+    let checked = block.checks.is_some() && !block.killed();
+    if !open || checked && !check::barrier_is_uniform(block, Some(id)) {
         return false;
     }
     let operands = || block.lanes.iter().filter_map(waits).map(|w| w.predicate);

@@ -268,9 +268,9 @@ fn barriers_with_counts_and_arrivals() {
 #[test]
 fn a_lane_that_ends_is_not_waited_for() {
     for wait in [
-        "bar.sync 0;",
+        "barrier.sync 0;",
         "bar.warp.sync -1;",
-        "bar.red.or.pred %p1, 0, %p0;",
+        "barrier.red.or.pred %p1, 0, %p0;",
         "vote.sync.any.pred %p1, %p0, -1;",
     ] {
         let out = run(8, &format!("setp.eq.u32 %p0, %r0, 7; mov.u32 %r9, 5; @%p0 ret; {wait}"));
@@ -285,6 +285,8 @@ fn lanes_take_turns_without_sleeping() {
         32,
         "{ .shared .u32 flag;
          setp.eq.u32 %p0, %r0, 31;
+         @%p0 st.shared.u32 [flag], 0;
+         bar.sync 0;
          @%p0 st.shared.u32 [flag], 77;
          setp.ne.u32 %p1, %r0, 0;
          mov.u32 %r9, 0;
@@ -315,8 +317,8 @@ fn deadlock_is_reported() {
     // Half of the lanes wait at one barrier, half at another.
     let error = fails(
         8,
-        "setp.lt.u32 %p0, %r0, 4; @%p0 bra other; bar.sync 1; bra done;
-     other: bar.sync 2;
+        "setp.lt.u32 %p0, %r0, 4; @%p0 bra other; barrier.sync 1; bra done;
+     other: barrier.sync 2;
      done: mov.u32 %r9, 0;",
     );
     assert!(matches!(error, Error::Deadlock { block: 0, .. }), "{error}");
@@ -324,7 +326,7 @@ fn deadlock_is_reported() {
     let error = fails(
         32,
         "setp.eq.u32 %p0, %r0, 0; @%p0 bra skip; bar.warp.sync -1;
-     skip: bar.sync 0; mov.u32 %r9, 0;",
+     skip: barrier.sync 0; mov.u32 %r9, 0;",
     );
     assert!(matches!(error, Error::Deadlock { .. }), "{error}");
 }

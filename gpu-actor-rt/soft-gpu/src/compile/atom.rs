@@ -11,6 +11,7 @@ use super::func::{Lower, Lowered, Modifiers, program_memory};
 use super::memory::Place;
 use super::module::clif;
 use crate::block::Lane;
+use crate::check::AccessKind;
 use crate::host;
 use crate::ptx::ast::{Instruction, Ty};
 
@@ -89,7 +90,7 @@ impl<'a> Lower<'_, '_, 'a> {
             ([a, b], op) if op != Op::CompareAndSwap => (a, b, None),
             _ => return Err(self.type_error("wrong number of operands")),
         };
-        let address = match self.place(a, space, ty.size())? {
+        let address = match self.place(a, space, ty.size(), Some(AccessKind::Atomic))? {
             Place::Memory(address, offset) => self.flat_address(address, offset),
             Place::Scalar(..) => return Err(self.type_error("a parameter is not shared with anyone")),
         };

@@ -42,6 +42,7 @@ impl<'p, 'a> Lower<'_, 'p, 'a> {
             }
             (Some((id, signature, false)), None) => {
                 let (values, place) = self.arguments(signature, results, arguments)?;
+                self.check_call(id.as_u32());
                 let function = self.env.module.declare_func_in_func(id, self.b.func);
                 let call = self.b.ins().call(function, &values);
                 let result = self.b.inst_results(call).first().copied();
@@ -54,6 +55,7 @@ impl<'p, 'a> Lower<'_, 'p, 'a> {
                 let address = self.source(&Operand::Name(target), Ty::U64)?;
                 let (values, place) = self.arguments(signature, results, arguments)?;
                 let clif_signature = self.env.clif_signature(signature, false);
+                self.check_indirect(address, &clif_signature);
                 let imported = self.b.import_signature(clif_signature);
                 let call = self.b.ins().call_indirect(imported, address, &values);
                 let result = self.b.inst_results(call).first().copied();

@@ -124,6 +124,7 @@ impl<'a> Lower<'_, '_, 'a> {
 
     /// Leaves the function with the values of its return parameters.
     pub(super) fn return_(&mut self) {
+        self.leave_frame();
         let mut values = Vec::with_capacity(self.returns.len());
         for param in self.returns.clone() {
             if let Param::Scalar { var, .. } = param {

@@ -120,6 +120,10 @@ pub(super) struct Lower<'l, 'p, 'a> {
     line: u32,
     pub(super) opcode: &'a str,
     local_bytes: u64,
+    /// The index of the function.
+    pub(super) function: u32,
+    /// Variables in the frame that have their place already, by where their names stand.
+    pub(super) frames: HashMap<usize, StackSlot>,
 }
 
 /// Memory that never changes while the function runs, at a valid address.
@@ -138,6 +142,7 @@ impl<'l, 'p, 'a> Lower<'l, 'p, 'a> {
         env: &'l mut Env<'p, 'a>,
         mut b: FunctionBuilder<'l>,
         function: &'p Function<'a>,
+        index: u32,
         body: &'p [Statement<'a>],
         frontend: TargetFrontendConfig,
     ) -> Lowered {
@@ -158,11 +163,13 @@ impl<'l, 'p, 'a> Lower<'l, 'p, 'a> {
             line: function.name.line,
             opcode: function.name.text,
             local_bytes: 0,
+            function: index,
+            frames: HashMap::new(),
         };
         lower.declare_params(&function.signature, &arguments)?;
+        lower.enter_frame(body)?;
         lower.statements(body)?;
         lower.return_();
-        lower.env.stack_bytes += lower.local_bytes;
         lower.b.seal_all_blocks();
         lower.b.finalize(frontend);
         Ok(())
@@ -402,7 +409,10 @@ impl<'l, 'p, 'a> Lower<'l, 'p, 'a> {
     }
 
     /// Room in the frame.
-    fn frame(&mut self, variable: &Variable<'a>) -> Lowered<StackSlot> {
+    pub(super) fn frame(&mut self, variable: &Variable<'a>) -> Lowered<StackSlot> {
+        if let Some(slot) = self.frames.get(&variable.name.text.as_ptr().addr()) {
+            return Ok(*slot);
+        }
         if !variable.init.is_empty() {
             return Err(error_at(variable.name, LoadErrorKind::Type, "`.local` memory has no initial value"));
         }
@@ -453,6 +463,7 @@ impl<'l, 'p, 'a> Lower<'l, 'p, 'a> {
     }
 
     fn instruction(&mut self, i: &'p Instruction<'a>, mods: Modifiers<'_, 'a>) -> Lowered {
+        self.before(i);
         match i.opcode {
             "mov" => self.mov(i, mods),
             "ld" | "ldu" => self.load(i, mods),

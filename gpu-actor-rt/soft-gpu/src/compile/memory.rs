@@ -15,6 +15,7 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
 use super::func::{Entity, Lower, Lowered, Modifiers, Param, constant_memory, program_memory};
 use super::module::{Symbol, clif};
 use crate::block::Lane;
+use crate::check::AccessKind;
 use crate::error::LoadErrorKind;
 use crate::ptx::ast::{Base, Instruction, Operand, Space, Ty};
 
@@ -143,12 +144,14 @@ impl<'a> Lower<'_, '_, 'a> {
         })
     }
 
-    /// Resolves the address operand of an access of `size` bytes.
+    /// Resolves the address operand of an access of `size` bytes, which a checked device asks about; none for what
+    /// does not touch memory.
     pub(super) fn place(
         &mut self,
         operand: &Operand<'a>,
         space: Option<Space>,
         size: u32,
+        access: Option<AccessKind>,
     ) -> Lowered<Place<'a>> {
         let Operand::Memory { base, offset } = operand else {
             return Err(self.type_error("needs an address in brackets"));
@@ -215,10 +218,15 @@ impl<'a> Lower<'_, '_, 'a> {
         } else {
             address
         };
-        Ok(match i32::try_from(offset) {
+        let place = match i32::try_from(offset) {
             Ok(offset) => Place::Memory(address, offset),
             Err(_) => Place::Memory(self.b.ins().iadd_imm_s(address, offset), 0),
-        })
+        };
+        // An access to a parameter by name was checked above.
+        if symbol_space != Some(Space::Param) {
+            self.check_place(place, space.or(symbol_space), size, access);
+        }
+        Ok(place)
     }
 
     /// The address of an access as one value.
@@ -367,7 +375,7 @@ impl<'a> Lower<'_, '_, 'a> {
         }
         let [d, a] = self.operands(i)?;
         let registers = self.elements(d, count)?;
-        let place = self.place(a, space, ty.size() * count)?;
+        let place = self.place(a, space, ty.size() * count, Some(AccessKind::Read))?;
         // An entry's parameters never change while it runs.
         let constant = self.in_entry && space == Some(Space::Param) && self.names_entry_param(a);
         let mut values = Vec::with_capacity(registers.len());
@@ -401,7 +409,7 @@ impl<'a> Lower<'_, '_, 'a> {
         }
         let [a, source] = self.operands(i)?;
         let registers = self.elements(source, count)?;
-        let place = self.place(a, space, ty.size() * count)?;
+        let place = self.place(a, space, ty.size() * count, Some(AccessKind::Write))?;
         if self.names_entry_param(a) {
             return Err(self.type_error("an entry's parameters are read-only"));
         }
@@ -451,7 +459,7 @@ impl<'a> Lower<'_, '_, 'a> {
         Self::skip_hints(&mut mods);
         self.done(&mods)?;
         let [a] = self.operands(i)?;
-        self.place(a, space, 1)?;
+        self.place(a, space, 1, None)?;
         Ok(())
     }
 }

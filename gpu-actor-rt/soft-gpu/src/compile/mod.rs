@@ -14,6 +14,7 @@
 mod atom;
 mod bits;
 mod call;
+mod check;
 mod compare;
 mod control;
 mod convert;

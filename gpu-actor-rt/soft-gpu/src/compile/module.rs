@@ -15,11 +15,16 @@ use cranelift_module::{FuncId, Linkage, Module as _};
 
 use super::func::Lower;
 use crate::block::Lane;
+use crate::check::{STACK_RESERVE, Sites};
 use crate::device::{DeviceInner, MAX_SHARED_PER_BLOCK};
 use crate::error::{LoadError, LoadErrorKind};
-use crate::memory::Allocation;
+use crate::memory::{Allocation, Origin};
+use crate::mode::Flavour;
 use crate::module::{Entry, EntryParam};
 use crate::ptx::ast::{Function, Init, Name, Program, Signature, Space, Ty, Variable};
+
+/// Bytes of stack that a call takes beside the frame: return address, frame pointer, and arguments on the stack of its caller.
+const CALL_FRAME: u32 = 64;
 
 /// A compiled entry: it takes the context of the lane that it is to run.
 pub(crate) type EntryCode = unsafe extern "C" fn(*const Lane);
@@ -42,6 +47,7 @@ impl Drop for Code {
 pub(crate) struct Global {
     pub(crate) name: String,
     pub(crate) memory: Allocation,
+    pub(crate) constant: bool,
 }
 
 /// What compiling a text yields.
@@ -51,6 +57,7 @@ pub(crate) struct Compiled {
     pub(crate) globals: Vec<Global>,
     pub(crate) functions: usize,
     pub(crate) code_bytes: usize,
+    pub(crate) sites: Sites,
 }
 
 /// What a function or entry looks like to those who call it.
@@ -77,8 +84,14 @@ pub(super) struct Env<'p, 'a> {
     pub(super) callees: HashMap<&'a str, Callee<'p, 'a>>,
     pub(super) symbols: HashMap<&'a str, Symbol>,
     pub(super) shared_bytes: u32,
-    /// Bytes of `.local` and of parameters in memory, over all functions.
-    pub(super) stack_bytes: u64,
+    /// Bytes of the frames of all functions.
+    stack_bytes: u64,
+    pub(super) flavour: Flavour,
+    /// The whole text.
+    pub(super) text: &'a str,
+    pub(super) sites: Sites,
+    /// The signatures of functions and of indirect calls, each once.
+    pub(super) signatures: Vec<ClifSignature>,
     device: Arc<DeviceInner>,
     globals: Vec<Global>,
     /// Places to be filled with a function's address once there is one.
@@ -127,20 +140,25 @@ fn isa() -> Result<OwnedTargetIsa, String> {
 ///
 /// All functions lie in one stretch, since they call each other with 32-bit distances, and memory taken piece by piece
 /// may end up on both sides of gigabytes of device memory.
-fn code_memory(text_bytes: usize, functions: usize) -> usize {
-    text_bytes.saturating_mul(64).saturating_add(functions.saturating_mul(16 << 10)).clamp(1 << 20, 1 << 30)
+fn code_memory(text_bytes: usize, functions: usize, flavour: Flavour) -> usize {
+    let per_byte = if flavour.any() { 256 } else { 64 };
+    text_bytes
+        .saturating_mul(per_byte)
+        .saturating_add(functions.saturating_mul(16 << 10))
+        .clamp(1 << 20, 1 << 30)
 }
 
-/// Compiles a whole text, which had `text_bytes`.
-pub(crate) fn compile(
+/// Compiles a whole text, of which `program` is the tree.
+pub(crate) fn compile<'a>(
     device: &Arc<DeviceInner>,
-    program: &Program<'_>,
-    text_bytes: usize,
+    program: &Program<'a>,
+    text: &'a str,
 ) -> Result<Compiled, LoadError> {
     let nobody = Name { text: "", line: 1 };
+    let flavour = device.properties.mode.flavour();
     let isa = isa().map_err(|e| internal(nobody, &e))?;
     let frontend = isa.frontend_config();
-    let arena = ArenaMemoryProvider::new_with_size(code_memory(text_bytes, program.functions.len()))
+    let arena = ArenaMemoryProvider::new_with_size(code_memory(text.len(), program.functions.len(), flavour))
         .map_err(|e| internal(nobody, &e))?;
     let mut builder = JITBuilder::with_isa(isa, cranelift_module::default_libcall_names());
     builder.memory_provider(Box::new(arena));
@@ -151,6 +169,10 @@ pub(crate) fn compile(
         symbols: HashMap::new(),
         shared_bytes: 0,
         stack_bytes: 0,
+        flavour,
+        text,
+        sites: Sites::default(),
+        signatures: Vec::new(),
         device: Arc::clone(device),
         globals: Vec::new(),
         function_addresses: Vec::new(),
@@ -158,7 +180,7 @@ pub(crate) fn compile(
     let compiled = env.compile(program, frontend);
     let code = Code(ManuallyDrop::new(Mutex::new(env.module)));
     let (entries, functions, code_bytes) = compiled?;
-    Ok(Compiled { code, entries, globals: env.globals, functions, code_bytes })
+    Ok(Compiled { code, entries, globals: env.globals, functions, code_bytes, sites: env.sites })
 }
 
 impl<'p, 'a> Env<'p, 'a> {
@@ -191,11 +213,20 @@ impl<'p, 'a> Env<'p, 'a> {
             context.func.signature = self.clif_signature(&function.signature, function.entry);
             context.func.name = UserFuncName::user(0, id.as_u32());
             let builder = FunctionBuilder::new(&mut context.func, &mut builder_context);
-            Lower::function(self, builder, function, body, frontend)?;
+            Lower::function(self, builder, function, id.as_u32(), body, frontend)?;
+            let signature = context.func.signature.clone();
             self.module
                 .define_function(id, &mut context)
                 .map_err(|e| internal(function.name, &describe(&e)))?;
             code_bytes += context.compiled_code().map_or(0, |c| c.code_buffer().len());
+            let frame = context
+                .compiled_code()
+                .and_then(|c| c.buffer.frame_layout())
+                .map_or(0, |layout| layout.frame_to_fp_offset.saturating_add(CALL_FRAME));
+            self.stack_bytes += u64::from(frame);
+            if self.flavour.any() {
+                self.note_function(id.as_u32(), function.name.text, frame, &signature, function.entry);
+            }
             self.module.clear_context(&mut context);
         }
         for function in &program.functions {
@@ -211,6 +242,11 @@ impl<'p, 'a> Env<'p, 'a> {
         let nobody = Name { text: "", line: 1 };
         self.module.finalize_definitions().map_err(|e| internal(nobody, &e))?;
         self.fill_function_addresses()?;
+        for callee in self.callees.values() {
+            if let Some(info) = self.sites.functions.get_mut(callee.id.as_u32() as usize) {
+                info.address = self.module.get_finalized_function(callee.id) as u64;
+            }
+        }
         let mut entries = Vec::new();
         for function in program.functions.iter().filter(|f| f.entry && f.body.is_some()) {
             entries.push(self.entry(function)?);
@@ -326,7 +362,9 @@ impl<'p, 'a> Env<'p, 'a> {
             return error(LoadErrorKind::Unsupported, "alignment above 256".to_owned());
         }
         let size = usize::try_from(variable.size()).unwrap_or(usize::MAX);
-        let memory = match self.device.memory.allocate(size) {
+        let constant = variable.space == Space::Const;
+        let origin = Origin::Variable { name: variable.name.text.into(), constant };
+        let memory = match self.device.memory.allocate(size, origin) {
             Ok(memory) => memory,
             Err(e) => return error(LoadErrorKind::Type, e.to_string()),
         };
@@ -338,7 +376,7 @@ impl<'p, 'a> Env<'p, 'a> {
         if let Err(e) = self.device.memory.write(address, &bytes) {
             return error(LoadErrorKind::Type, e.to_string());
         }
-        self.globals.push(Global { name: variable.name.text.to_owned(), memory });
+        self.globals.push(Global { name: variable.name.text.to_owned(), memory, constant });
         Ok(Symbol::Global(address))
     }
 
@@ -408,7 +446,7 @@ impl<'p, 'a> Env<'p, 'a> {
             params,
             code,
             static_shared: self.shared_bytes,
-            stack: stack_size(self.device.lane_stack, self.stack_bytes),
+            stack: stack_size(self.device.lane_stack, self.stack_bytes, self.flavour),
             required_block: function.required_block,
             max_lanes: function.max_block.map(|b| b.iter().map(|n| u64::from(*n)).product()),
         })
@@ -416,8 +454,9 @@ impl<'p, 'a> Env<'p, 'a> {
 }
 
 /// Every function's frame at most once: without recursion no call chain needs more than all of them together.
-fn stack_size(base: usize, declared: u64) -> usize {
-    (base as u64 + declared).next_multiple_of(4096) as usize
+fn stack_size(base: usize, frames: u64, flavour: Flavour) -> usize {
+    let checks = if flavour.checked { STACK_RESERVE } else { 0 };
+    (base as u64 + frames + checks as u64).next_multiple_of(4096) as usize
 }
 
 /// The offsets of an entry's parameters, and their total size.

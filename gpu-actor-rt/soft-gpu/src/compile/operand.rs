@@ -231,22 +231,22 @@ impl<'a> Lower<'_, '_, 'a> {
             "%tid.w" | "%ctaid.w" => (self.int(types::I32, 0), Ty::U32),
             "%ntid.w" | "%nctaid.w" => (self.int(types::I32, 1), Ty::U32),
             "%gridid" => (self.context_field(types::I64, offset_of!(Lane, grid_id)), Ty::U64),
-            "%globaltimer" => (self.host_value(&host::GLOBAL_TIMER, &[])?, Ty::U64),
+            "%globaltimer" => (self.time(&host::GLOBAL_TIMER, &host::LANE_TIMER)?, Ty::U64),
             "%globaltimer_lo" => {
-                let value = self.host_value(&host::GLOBAL_TIMER, &[])?;
+                let value = self.time(&host::GLOBAL_TIMER, &host::LANE_TIMER)?;
                 (low(self, value), Ty::U32)
             }
             "%globaltimer_hi" => {
-                let value = self.host_value(&host::GLOBAL_TIMER, &[])?;
+                let value = self.time(&host::GLOBAL_TIMER, &host::LANE_TIMER)?;
                 (high(self, value), Ty::U32)
             }
-            "%clock64" => (self.host_value(&host::CLOCK, &[])?, Ty::U64),
+            "%clock64" => (self.time(&host::CLOCK, &host::LANE_CLOCK)?, Ty::U64),
             "%clock" => {
-                let value = self.host_value(&host::CLOCK, &[])?;
+                let value = self.time(&host::CLOCK, &host::LANE_CLOCK)?;
                 (low(self, value), Ty::U32)
             }
             "%clock_hi" => {
-                let value = self.host_value(&host::CLOCK, &[])?;
+                let value = self.time(&host::CLOCK, &host::LANE_CLOCK)?;
                 (high(self, value), Ty::U32)
             }
             "%lanemask_eq" | "%lanemask_lt" | "%lanemask_le" | "%lanemask_gt" | "%lanemask_ge" => {

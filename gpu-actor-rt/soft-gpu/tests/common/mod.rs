@@ -5,13 +5,19 @@
 
 pub(crate) mod ops;
 
-use soft_gpu::{Arg, Device, DeviceConfig, Launch, LaunchConfig, LoadError, Module};
+use soft_gpu::{Arg, Device, DeviceConfig, Launch, LaunchConfig, LoadError, Mode, Module};
 
 /// The beginning of every PTX text.
 pub(crate) const HEADER: &str = ".version 7.0\n.target sm_70\n.address_size 64\n";
 
+/// A device; `GPU_ACTOR_SOFT` in the environment says in which mode, so that these tests run in every one.
 pub(crate) fn device() -> Device {
-    Device::open(DeviceConfig { multiprocessors: 2, ..DeviceConfig::default() }).unwrap()
+    let mode = std::env::var("GPU_ACTOR_SOFT").map_or(Mode::default(), |mode| mode.parse().unwrap());
+    device_in(mode)
+}
+
+pub(crate) fn device_in(mode: Mode) -> Device {
+    Device::open(DeviceConfig { multiprocessors: 2, mode, ..DeviceConfig::default() }).unwrap()
 }
 
 /// Loads `text` after the header.
