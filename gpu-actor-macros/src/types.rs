@@ -24,6 +24,14 @@ pub(crate) fn check(ty: &Type, place: Use, errors: &mut Errors) {
         Type::Paren(inner) => check(&inner.elem, place, errors),
         Type::Group(inner) => check(&inner.elem, place, errors),
         Type::Tuple(tuple) if tuple.elems.is_empty() => {}
+        Type::Tuple(tuple) if place == Use::Local && tuple.elems.len() <= 8 => {
+            for part in &tuple.elems {
+                check(part, place, errors);
+            }
+        }
+        Type::Tuple(_) if place == Use::Local => {
+            errors.at(ty, "a tuple has at most 8 parts on the device: use a struct with #[repr(C)] and #[derive(GpuData)]");
+        }
         Type::Infer(_) if place == Use::Local => {}
         Type::Reference(reference) if reference.mutability.is_some() && place == Use::Stored => {
             errors.at(
@@ -58,7 +66,7 @@ pub(crate) fn check(ty: &Type, place: Use, errors: &mut Errors) {
         }
         _ => errors.at(
             ty,
-            "this type is not supported on the device: use numbers, arrays and #[derive(GpuData)] structs",
+            "this type is not supported on the device: use numbers, arrays and types with #[derive(GpuData)]",
         ),
     }
 }
@@ -74,9 +82,6 @@ fn check_path(ty: &TypePath, place: Use, errors: &mut Errors) {
         }
         "HashMap" | "BTreeMap" | "HashSet" | "BTreeSet" if parametric => {
             "lives on the host's heap: use an array of fixed length, or one actor per key"
-        }
-        "Option" | "Result" if parametric => {
-            "has no fixed layout: use a struct with a flag, marked #[repr(C)] and #[derive(GpuData)]"
         }
         "Cell" | "RefCell" | "Mutex" | "RwLock" if parametric => {
             "is not needed: an actor handles one message at a time, so use the plain type"
@@ -173,7 +178,9 @@ mod tests {
         for ty in [q!(u32), q!([f32; 4]), q!(geo::Box), q!(Cell), q!(ActorId<Account>), q!(())] {
             assert_eq!(messages(&ty, Use::Stored), Vec::<String>::new());
         }
-        assert_eq!(messages(&q!(usize), Use::Local), Vec::<String>::new());
+        for ty in [q!(usize), q!((u32, [bool; 2])), q!(Option<(u8, usize)>)] {
+            assert_eq!(messages(&ty, Use::Local), Vec::<String>::new());
+        }
     }
 
     #[test]
@@ -181,7 +188,8 @@ mod tests {
         assert!(messages(&q!(Vec<u8>), Use::Stored)[0].contains("[T; N]"));
         assert!(messages(&q!([usize; 2]), Use::Stored)[0].contains("use `u32` or `u64`"));
         assert!(messages(&q!(&u32), Use::Local)[0].contains("pass the value"));
-        assert!(messages(&q!((u32, u32)), Use::Local)[0].contains("GpuData"));
+        assert!(messages(&q!((u32, u32)), Use::Stored)[0].contains("GpuData"));
+        assert!(messages(&q!(Option<usize>), Use::Stored)[0].contains("use `u32` or `u64`"));
     }
 
     #[test]

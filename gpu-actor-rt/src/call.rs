@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use kernels_ptx::abi::slot;
-use kernels_ptx::lang::GpuData;
+use kernels_ptx::lang::{GpuData, layout::Size};
 
 use crate::actor::MethodInfo;
 use crate::asks::{Outcome, Ticket};
@@ -82,11 +82,11 @@ pub struct Stamped<R> {
 
 impl<R: GpuData> Call<R> {
     pub(crate) fn new<M: GpuData>(target: Arc<Target>, method: &'static MethodInfo, message: &M) -> Self {
-        const { assert!(size_of::<M>() <= slot::MAX_PAYLOAD as usize, "a message has at most 224 bytes") };
-        const { assert!(size_of::<R>() <= slot::MAX_PAYLOAD as usize, "a reply has at most 224 bytes") };
+        const { assert!(Size::<M>::OF <= slot::MAX_PAYLOAD as usize, "a message has at most 224 bytes") };
+        const { assert!(Size::<R>::OF <= slot::MAX_PAYLOAD as usize, "a reply has at most 224 bytes") };
         let mut payload = [0u64; PAYLOAD_WORDS];
-        message.encode(&mut bytemuck::bytes_of_mut(&mut payload)[..size_of::<M>()]);
-        let words = size_of::<M>().div_ceil(8) as u8;
+        message.encode(&mut bytemuck::bytes_of_mut(&mut payload)[..Size::<M>::OF]);
+        let words = Size::<M>::OF.div_ceil(8) as u8;
         Self { message: Prepared { target, method, payload, words }, timeout: None, reply: PhantomData }
     }
 
@@ -287,7 +287,7 @@ impl<R> AskStamped<R> {
         let (target, method) = (&self.message.target, self.message.method);
         Err(match *outcome {
             Outcome::Reply { hlc, ref payload } => {
-                let bytes = &bytemuck::cast_slice(payload)[..size_of::<R>()];
+                let bytes = &bytemuck::cast_slice(payload)[..Size::<R>::OF];
                 return Ok(Stamped { value: R::decode(bytes), stamp: hlc });
             }
             Outcome::Fault { actor, code_site, method } => {

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use kernels_ptx::abi::slot;
-use kernels_ptx::lang::GpuData;
+use kernels_ptx::lang::{GpuData, layout::Size};
 
 /// Messages that one handler call may send unless the system is configured otherwise.
 pub(crate) const DEFAULT_OUTBOX: u32 = 16;
@@ -98,9 +98,9 @@ impl Message {
     #[doc(hidden)]
     pub fn new<M: GpuData>(target: u64, method: u32, message: M) -> Self {
         let mut payload = [0; slot::MAX_PAYLOAD as usize];
-        const { assert!(size_of::<M>() <= slot::MAX_PAYLOAD as usize, "a message has at most 224 bytes") };
-        message.encode(&mut payload[..size_of::<M>()]);
-        Self { target, method, len: size_of::<M>() as u8, payload }
+        const { assert!(Size::<M>::OF <= slot::MAX_PAYLOAD as usize, "a message has at most 224 bytes") };
+        message.encode(&mut payload[..Size::<M>::OF]);
+        Self { target, method, len: Size::<M>::OF as u8, payload }
     }
 
     /// The raw id of the receiver.

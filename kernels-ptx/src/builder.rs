@@ -13,6 +13,7 @@ mod float;
 mod handler;
 mod int;
 mod memory;
+mod pattern;
 mod raw;
 mod steps;
 mod tidy;

@@ -59,6 +59,14 @@ pub enum LowerError {
         /// Bytes that there are.
         limit: u64,
     },
+    /// A constant of a type that cannot be compared stands as a pattern.
+    #[error("{function}: a constant of type {ty} cannot be a pattern on the GPU; use a guard: `x if ..`")]
+    NoPattern {
+        /// The function that is lowered.
+        function: String,
+        /// The constant's type.
+        ty: &'static str,
+    },
     /// Two handlers have the same method id.
     #[error("method id {method:#010x} belongs to both {first} and {second}; rename one of the two handlers")]
     DuplicateMethod {

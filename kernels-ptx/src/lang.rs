@@ -4,6 +4,9 @@
 //! and in its device twin. A [`Val`] is an operand. The traits decide what an operator accepts, in messages that name
 //! the user's type.
 
+#[doc(hidden)]
+pub mod data;
+pub mod layout;
 mod scalars;
 
 use std::{fmt, marker::PhantomData, ops::Deref};
@@ -15,12 +18,12 @@ use crate::{
 
 /// A type that can live in a local of a handler.
 ///
-/// Derived by `#[derive(GpuData)]`; implemented for the scalars, arrays, `()`, and for `usize` and `isize`, which cannot be
+/// Derived by `#[derive(GpuData)]`; implemented for the scalars, arrays, `()`, tuples, `Option`, `Result`, and for `usize` and `isize`, which cannot be
 /// stored in messages or state.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not exist on the GPU",
     label = "not a type of the handler language",
-    note = "use bool, integers, f32, f64, arrays of these, or a struct with `#[derive(GpuData)]`"
+    note = "use bool, integers, f32, f64, arrays, tuples, `Option`, `Result`, or a struct or enum with `#[derive(GpuData)]`"
 )]
 pub trait GpuType: Copy + 'static {
     /// The type's layout on the device.
@@ -32,6 +35,11 @@ pub trait GpuType: Copy + 'static {
     /// The constant in the function that `b` builds. Use [`Builder::lit_scalar`] for scalars and
     /// [`Builder::lit_data`] for data.
     fn lower_const(self, b: &Builder) -> Val<Self>;
+    /// Whether the value at `place` is this constant, as a pattern compares them. Never faults, whatever the bytes.
+    fn matches(self, b: &Builder, place: Place<Self>) -> Val<bool> {
+        let _ = place;
+        b.no_pattern(std::any::type_name::<Self>())
+    }
 }
 
 /// A type that can be stored in device memory: in actor state, messages and replies.
@@ -46,8 +54,8 @@ pub trait GpuType: Copy + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored in GPU memory",
     label = "not a type for actor state, messages or replies",
-    note = "use bool, integers of a fixed size, f32, f64, arrays of these, or a struct with `#[derive(GpuData)]`; \
-            `usize` and `isize` have no fixed size, use u64 or i64"
+    note = "use bool, integers of a fixed size, f32, f64, arrays, `Option`, `Result`, or a struct or enum with \
+            `#[derive(GpuData)]`; `usize` and `isize` have no fixed size, use u64 or i64; for a tuple write a struct"
 )]
 pub trait GpuData: GpuType {
     /// Writes the value in the device's layout; padding becomes zero. `out` has exactly the type's size.
@@ -64,8 +72,8 @@ pub trait GpuData: GpuType {
 /// A type that fits a register.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a scalar",
-    label = "expected bool, an integer or a float",
-    note = "the GPU compares and casts bool, integers and floats"
+    label = "expected bool, an integer, a float or an enum without data",
+    note = "the GPU compares and casts bool, integers, floats and enums without data; for other data use `match` or `matches!`"
 )]
 pub trait Scalar: GpuType<Fields = ()> {
     /// The type on the device.
@@ -155,7 +163,7 @@ impl Mem {
 }
 
 impl Addr {
-    /// The address `bytes` further on; what a derive makes of `offset_of!`.
+    /// The address `bytes` further on; what a derive makes of its [`layout`].
     #[must_use]
     pub fn offset(self, bytes: usize) -> Self {
         match self.0 {

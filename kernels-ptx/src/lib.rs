@@ -49,5 +49,9 @@ pub mod __private {
     pub use crate::lang::{
         Addr, Bits, Float, GpuData, GpuType, Int, Num, Place, Remainder, Scalar, SignedInt, SignedNum, Val,
     };
+    pub use crate::lang::{
+        data,
+        layout::{self, Size, UnknownSize},
+    };
     pub use crate::{abi, device};
 }

@@ -118,8 +118,8 @@ fn twin(handler: &Handler) -> TokenStream {
     let Handler { name, cfgs, parameters, result, .. } = handler;
     let twin = format_ident!("__gpu_{}", name);
     let message = message_name(handler);
-    let places = parameters.iter().map(|Parameter { name, ty, mutable }| {
-        let place = quote!(__b.param::<#ty>(::core::mem::offset_of!(#message, #name)));
+    let places = parameters.iter().enumerate().map(|(index, Parameter { name, ty, mutable })| {
+        let place = quote!(__b.param::<#ty>(#message::__DATA.offsets[#index]));
         if *mutable { quote!(let #name = __b.local(__b.read(#place));) } else { quote!(let #name = #place;) }
     });
     // A body with errors has none to show for it here; the rest stays, so that its callers are not errors too.
@@ -181,8 +181,8 @@ fn method(actor: &Actor, handler: &Handler) -> TokenStream {
         const #method: #rt::MethodInfo = #rt::MethodInfo {
             name: #text,
             id: #id,
-            msg_size: ::core::mem::size_of::<#message>() as u32,
-            reply_size: ::core::mem::size_of::<#result>() as u32,
+            msg_size: <#message as #rt::GpuType>::TYPE.size(),
+            reply_size: <#result as #rt::GpuType>::TYPE.size(),
             file: ::core::file!(),
             line: #line,
             lower: <#ty>::#twin,
@@ -205,8 +205,8 @@ fn info(actor: &Actor) -> TokenStream {
         #[doc(hidden)]
         const __INFO: #rt::ActorInfo = #rt::ActorInfo {
             name: <#ty as #rt::ActorState>::TYPE_NAME,
-            state_size: ::core::mem::size_of::<#ty>() as u32,
-            state_align: ::core::mem::align_of::<#ty>() as u32,
+            state_size: <#ty as #rt::GpuType>::TYPE.size(),
+            state_align: <#ty as #rt::GpuType>::TYPE.align(),
             initial: |__out| #rt::GpuData::encode(&<#ty as ::core::default::Default>::default(), __out),
             state: #rt::normalise::<#ty>,
             methods: &[#(#methods,)*],

@@ -17,6 +17,15 @@ pub(crate) fn expand(options: &TokenStream, item: &TokenStream, mut errors: Erro
     let Some(mut input) = errors.take(parse2::<DeriveInput>(item.clone())) else {
         return errors.into_tokens();
     };
+    if !input.generics.params.is_empty() {
+        errors.at(
+            &input.generics,
+            "actor state cannot be generic: its size has to be known; name the types",
+        );
+    }
+    if let Some(clause) = &input.generics.where_clause {
+        errors.at(clause, "actor state cannot have bounds; leave them out");
+    }
     let layout = data::layout(&input, "actor state", &mut errors);
     let fixed = data::repr(&input.attrs, &mut errors);
     let layout = match layout {

@@ -7,7 +7,7 @@ use crate::emit::{here, quiet, rt};
 use crate::types::without_self;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Type, Visibility};
+use syn::{Generics, Member, Type, Visibility};
 
 /// The struct that carries the handler's arguments.
 pub(super) fn message_name(handler: &Handler) -> Ident {
@@ -42,24 +42,35 @@ pub(super) fn message(actor: &Actor, handler: &Handler) -> TokenStream {
     let layout = Layout {
         name: name.clone(),
         vis: Visibility::Inherited,
+        generics: Generics::default(),
         fields: fields
             .iter()
-            .map(|(name, ty)| Field { name: name.clone(), vis: Visibility::Inherited, ty: ty.clone() })
+            .map(|(name, ty)| Field {
+                member: Member::Named(name.clone()),
+                vis: Visibility::Inherited,
+                ty: ty.clone(),
+            })
             .collect(),
     };
     let impls = data::impls(&layout);
     let result = without_self(&handler.result, &actor.ty);
     let sizes = quote_spanned! {here(handler.name.span())=>
-        const _: () = ::core::assert!(
-            ::core::mem::size_of::<#name>() <= 224,
-            "the parameters of this handler take more than the 224 bytes that fit a message: pass less at a time"
-        );
+        const _: () = {
+            use ::gpu_actor_rt::__private::UnknownSize as _;
+            ::core::assert!(
+                ::gpu_actor_rt::__private::Size::<#name>::OF <= 224,
+                "the parameters of this handler take more than the 224 bytes that fit a message: pass less at a time"
+            );
+        };
     };
     let reply = quote_spanned! {here(handler.result_span)=>
-        const _: () = ::core::assert!(
-            ::core::mem::size_of::<#result>() <= 224,
-            "this reply takes more than the 224 bytes that fit a message: reply with less at a time"
-        );
+        const _: () = {
+            use ::gpu_actor_rt::__private::UnknownSize as _;
+            ::core::assert!(
+                ::gpu_actor_rt::__private::Size::<#result>::OF <= 224,
+                "this reply takes more than the 224 bytes that fit a message: reply with less at a time"
+            );
+        };
     };
     quote! {
         #(#cfgs)*
@@ -185,6 +196,7 @@ fn device_stub(actor: &Actor, handler: &Handler) -> TokenStream {
     let rt = rt();
     let (message, id) = (message_name(handler), id_name(handler));
     let stub = format_ident!("__gpu_{}", handler.name);
+    let numbers = 0..handler.parameters.len();
     let (names, types): (Vec<_>, Vec<_>) = fields(actor, handler).into_iter().unzip();
     quote! {
         #(#cfgs)*
@@ -192,7 +204,7 @@ fn device_stub(actor: &Actor, handler: &Handler) -> TokenStream {
         #vis fn #stub(&self, __b: &#rt::Builder, __line: u32 #(, #names: #rt::Val<#types>)*) {
             __b.at_line(__line);
             let __slot = __b.send(__b.read(self.0), #id);
-            #(__b.send_arg::<#types>(&__slot, ::core::mem::offset_of!(#message, #names), #names);)*
+            #(__b.send_arg::<#types>(&__slot, #message::__DATA.offsets[#numbers], #names);)*
         }
     }
 }

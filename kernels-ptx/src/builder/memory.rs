@@ -25,7 +25,7 @@ impl Builder {
 
     /// A constant of a data type, for implementations of [`GpuType::lower_const`].
     pub fn lit_data<T: GpuData>(&self, x: T) -> Val<T> {
-        let mut bytes = vec![0; size_of::<T>()];
+        let mut bytes = vec![0; T::TYPE.size() as usize];
         x.encode(&mut bytes);
         let place = self.slot::<T>();
         if let Loc::Mem(mem) = Place::addr(place).0 {
@@ -164,7 +164,7 @@ impl Builder {
         else {
             return self.slot();
         };
-        let stride = size_of::<T>() as u64;
+        let stride = u64::from(T::TYPE.size());
         let dst = self.reg(ScalarType::U64);
         // With a register as base the constant offset can wait for the access; a slot's address has to be formed.
         let (offset, later) =
@@ -191,5 +191,5 @@ pub(crate) fn take<T: GpuType>(place: Place<T>) -> Val<T> {
 
 /// An element whose index is known.
 pub(crate) fn element<T: GpuType, const N: usize>(place: Place<[T; N]>, i: usize) -> Place<T> {
-    Place::at(Place::addr(place).offset(i * size_of::<T>()))
+    Place::at(Place::addr(place).offset(i * T::TYPE.size() as usize))
 }

@@ -1,6 +1,9 @@
 //! Which Rust types are in the language: the implementations of the traits.
 
-use super::{Addr, Bits, Float, GpuData, GpuType, Int, Num, Remainder, Scalar, SignedInt, SignedNum, Val};
+use super::{
+    Addr, Bits, Float, GpuData, GpuType, Int, Num, Place, Remainder, Scalar, SignedInt, SignedNum, Val,
+    layout::{self, Size},
+};
 use crate::{
     builder::{Builder, element, take},
     ir::{ScalarType, Type},
@@ -14,6 +17,9 @@ macro_rules! scalar {
             fn fields(_: Addr) {}
             fn lower_const(self, b: &Builder) -> Val<Self> {
                 b.lit_scalar(self)
+            }
+            fn matches(self, b: &Builder, place: Place<Self>) -> Val<bool> {
+                b.eq(b.read(place), b.lit_scalar(self))
             }
         }
         impl Scalar for $rust {
@@ -135,6 +141,10 @@ impl GpuType for () {
     fn lower_const(self, b: &Builder) -> Val<Self> {
         b.unit()
     }
+
+    fn matches(self, b: &Builder, _: Place<Self>) -> Val<bool> {
+        b.all(&[])
+    }
 }
 
 impl GpuData for () {
@@ -144,7 +154,7 @@ impl GpuData for () {
 }
 
 impl<T: GpuType, const N: usize> GpuType for [T; N] {
-    const TYPE: Type = Type::bytes_of::<[T; N]>();
+    const TYPE: Type = layout::array(T::TYPE, N);
     type Fields = ();
 
     fn fields(_: Addr) {}
@@ -156,25 +166,30 @@ impl<T: GpuType, const N: usize> GpuType for [T; N] {
         }
         take(place)
     }
+
+    fn matches(self, b: &Builder, place: Place<Self>) -> Val<bool> {
+        let tests = self.into_iter().enumerate().map(|(i, x)| x.matches(b, element(place, i)));
+        b.all(&tests.collect::<Vec<_>>())
+    }
 }
 
 impl<T: GpuData, const N: usize> GpuData for [T; N] {
     fn encode(&self, out: &mut [u8]) {
-        if size_of::<T>() > 0 {
-            for (element, to) in self.iter().zip(out.chunks_mut(size_of::<T>())) {
+        if Size::<T>::OF > 0 {
+            for (element, to) in self.iter().zip(out.chunks_mut(Size::<T>::OF)) {
                 element.encode(to);
             }
         }
     }
 
     fn decode(bytes: &[u8]) -> Self {
-        let size = size_of::<T>();
+        let size = Size::<T>::OF;
         std::array::from_fn(|i| T::decode(bytes.get(i * size..(i + 1) * size).unwrap_or(&[])))
     }
 
     fn canonical_nan(bytes: &mut [u8]) {
-        if size_of::<T>() > 0 {
-            bytes.chunks_mut(size_of::<T>()).take(N).for_each(T::canonical_nan);
+        if Size::<T>::OF > 0 {
+            bytes.chunks_mut(Size::<T>::OF).take(N).for_each(T::canonical_nan);
         }
     }
 }

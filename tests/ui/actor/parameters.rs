@@ -28,11 +28,6 @@ impl Counter {
     fn taken_apart(&mut self, [a, b]: [u32; 2]) {}
 
     #[handler]
-    fn maybe(&mut self) -> Option<u32> {
-        None
-    }
-
-    #[handler]
     fn nested(&mut self, lists: [[char; 2]; 2]) {}
 }
 

@@ -12,18 +12,46 @@ struct Aligned {
 }
 
 #[derive(GpuData, Clone, Copy)]
-#[repr(C)]
-struct Tuple(f32, f32);
-
-#[derive(GpuData, Clone, Copy)]
 enum Choice {
     A,
 }
 
 #[derive(GpuData, Clone, Copy)]
 #[repr(C)]
-struct Generic<T: Copy> {
-    x: T,
+enum Unsized {
+    A,
+    B(u32),
+}
+
+#[derive(GpuData, Clone, Copy)]
+#[repr(usize)]
+enum HostSized {
+    A,
+}
+
+#[derive(GpuData, Clone, Copy)]
+#[repr(u8)]
+enum Never {}
+
+#[derive(GpuData, Clone, Copy)]
+#[repr(u8)]
+enum Conditional {
+    A,
+    #[cfg(all())]
+    B,
+}
+
+#[derive(GpuData, Clone, Copy)]
+#[repr(C)]
+union Overlap {
+    a: u32,
+    b: f32,
+}
+
+#[derive(GpuData, Clone, Copy)]
+#[repr(C)]
+struct Lent<'a> {
+    x: &'a u32,
 }
 
 #[derive(GpuData, Clone, Copy)]
@@ -31,6 +59,14 @@ struct Generic<T: Copy> {
 struct Borrowed {
     x: &'static u32,
     length: usize,
+    pair: (u32, u32),
+}
+
+#[derive(GpuData, Clone, Copy)]
+#[repr(u8)]
+enum Holds {
+    Text(String),
+    Size { length: usize },
 }
 
 fn main() {}

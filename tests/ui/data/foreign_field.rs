@@ -9,4 +9,25 @@ struct Holder {
     inner: Opaque,
 }
 
+#[derive(GpuData, Clone, Copy)]
+#[repr(u8)]
+enum Choice {
+    Nothing,
+    Something(Opaque),
+}
+
+#[gpu_actor]
+#[derive(Default)]
+struct Keeper {
+    count: u32,
+}
+
+#[gpu_actor]
+impl Keeper {
+    #[handler]
+    fn keep(&mut self, inner: Opaque) -> Option<Opaque> {
+        None
+    }
+}
+
 fn main() {}

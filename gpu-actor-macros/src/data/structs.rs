@@ -1,0 +1,64 @@
+//! Structs: fields by name or by number, or none.
+
+use super::{Layout, bounds, header, hidden, places};
+use crate::emit::{quiet, rt};
+use proc_macro2::TokenStream;
+use quote::quote;
+
+/// The implementations of `GpuType` and `GpuData`.
+pub(crate) fn impls(layout: &Layout) -> TokenStream {
+    let Layout { name, vis, generics, fields } = layout;
+    let (rt, quiet) = (rt(), quiet());
+    let members: Vec<_> = fields.iter().map(|field| &field.member).collect();
+    let types: Vec<_> = fields.iter().map(|field| &field.ty).collect();
+    let (count, numbers) = (fields.len(), 0..fields.len());
+    let offsets: Vec<_> = numbers.map(|index| quote!(Self::__DATA.offsets[#index])).collect();
+    let bounds = bounds(layout);
+    let (head, parameters, _) = generics.split_for_impl();
+    let places = places(&hidden("__Fields"), vis, generics, fields, &bounds);
+    let [gpu_type, gpu_data] = ["GpuType", "GpuData"].map(|what| header(what, name, generics));
+    quote! {
+        const _: () = {
+            #places
+
+            #[automatically_derived]
+            #quiet
+            impl #head #name #parameters #bounds {
+                #[doc(hidden)]
+                pub const __DATA: #rt::layout::Fields<#count> =
+                    #rt::layout::fields(&[#(<#types as #rt::GpuType>::TYPE),*]);
+            }
+
+            #[automatically_derived]
+            #quiet
+            #gpu_type #bounds {
+                const TYPE: #rt::Type = Self::__DATA.ty;
+                type Fields = __Fields #parameters;
+                fn fields(__at: #rt::Addr) -> Self::Fields {
+                    __Fields { #(#members: #rt::data::part(__at, #offsets),)* }
+                }
+                fn lower_const(self, __b: &#rt::Builder) -> #rt::Val<Self> {
+                    __b.lit_data(self)
+                }
+                fn matches(self, __b: &#rt::Builder, __at: #rt::Place<Self>) -> #rt::Val<bool> {
+                    __b.all(&[#(__b.matches(__at.#members, self.#members)),*])
+                }
+            }
+
+            #[automatically_derived]
+            #quiet
+            #gpu_data #bounds {
+                fn encode(&self, __out: &mut [u8]) {
+                    __out.fill(0);
+                    #(#rt::data::put(&self.#members, __out, #offsets);)*
+                }
+                fn decode(__bytes: &[u8]) -> Self {
+                    Self { #(#members: #rt::data::get(__bytes, #offsets),)* }
+                }
+                fn canonical_nan(__bytes: &mut [u8]) {
+                    #(#rt::data::nan::<#types>(__bytes, #offsets);)*
+                }
+            }
+        };
+    }
+}
