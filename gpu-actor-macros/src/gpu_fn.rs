@@ -97,12 +97,12 @@ mod tests {
             fn f(a: Vec<u8>, b: u32) -> u32 {
                 let c = |x| x;
                 match b {
-                    _ => 1,
+                    ref d => b?,
                 }
             }
         };
         let expanded = expand(&TokenStream::new(), &item).to_string();
-        for message in ["`Vec` lives", "closures are", "`match` is"] {
+        for message in ["`Vec` lives", "closures are", "without `ref`", "`?` is"] {
             assert!(expanded.contains(message), "{expanded}");
         }
     }

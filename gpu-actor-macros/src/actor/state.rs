@@ -18,10 +18,7 @@ pub(crate) fn expand(options: &TokenStream, item: &TokenStream, mut errors: Erro
         return errors.into_tokens();
     };
     if !input.generics.params.is_empty() {
-        errors.at(
-            &input.generics,
-            "actor state cannot be generic: its size has to be known; name the types",
-        );
+        errors.at(&input.generics, "actor state cannot be generic: its size has to be known; name the types");
     }
     if let Some(clause) = &input.generics.where_clause {
         errors.at(clause, "actor state cannot have bounds; leave them out");

@@ -1,7 +1,7 @@
 //! Calls: device functions, methods of numbers, sends, `assert!` and `panic!`.
 
-use super::model::{Stmt, Value, ValueKind};
-use super::{Binding, Parser, line, line_of, methods};
+use super::model::{Place, PlaceKind, Stmt, Value, ValueKind};
+use super::{Binding, Parser, flow, line, line_of, methods};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprCall, ExprMethodCall, Lit, Macro, Path, PathArguments, Token};
@@ -30,6 +30,12 @@ impl Parser<'_> {
                 .at(&call.func, "only functions marked #[gpu_fn] can be called on the device, by their path");
             return Value::error(span);
         };
+        if function.qself.is_none()
+            && let Some(last) = function.path.segments.last()
+            && last.ident.to_string().starts_with(char::is_uppercase)
+        {
+            return self.constructor_call(call, &function.path);
+        }
         let args = self.operands(&call.args);
         if let Some(message) = self.not_callable(&function.path, function.qself.is_some()) {
             self.errors.at(&call.func, message);
@@ -51,18 +57,6 @@ impl Parser<'_> {
             );
         }
         let name = last.ident.to_string();
-        match name.as_str() {
-            "Some" | "None" | "Ok" | "Err" => {
-                return Some(format!("`{name}` is not supported on the device yet: use a value and a flag"));
-            }
-            _ if name.starts_with(|c: char| c.is_uppercase()) => {
-                return Some(
-                    "tuple structs and enums are not supported on the device: use a struct with named fields"
-                        .into(),
-                );
-            }
-            _ => {}
-        }
         let owner = path.segments.iter().rev().nth(1)?.ident.to_string();
         let primitive =
             ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "f32", "f64", "bool"]
@@ -106,6 +100,9 @@ impl Parser<'_> {
         if name == "len" && call.args.is_empty() {
             return Value::new(call.method.span(), ValueKind::Len(self.place(&call.receiver)));
         }
+        if let Some(value) = self.ask(call) {
+            return value;
+        }
         let operands = self.operands(std::iter::once(&*call.receiver).chain(&call.args));
         let Some(method) = methods::find(&name) else {
             let mut message = methods::unknown(&name);
@@ -121,6 +118,36 @@ impl Parser<'_> {
         }
         let line = method.faults.then(|| line(call.method.span()));
         Value::new(call.method.span(), ValueKind::Op { method: method.name, operands, line })
+    }
+
+    /// A method of `Option` and `Result`.
+    fn ask(&mut self, call: &ExprMethodCall) -> Option<Value> {
+        let span = call.method.span();
+        let (method, faults) = match (call.method.to_string().as_str(), call.args.len()) {
+            ("is_some" | "is_ok", 0) => ("is_some", false),
+            ("is_none" | "is_err", 0) => ("is_none", false),
+            ("unwrap_or", 1) => ("unwrap_or", false),
+            ("unwrap", 0) | ("expect", 1) => ("unwrap", true),
+            _ => return None,
+        };
+        if faults {
+            let message = call.args.first().and_then(|_| {
+                let args: Vec<_> = call.args.iter().cloned().collect();
+                self.message(&args)
+            });
+            let place = self.place(&call.receiver);
+            let line = Some((line(span), message));
+            return Some(Value::new(span, ValueKind::Ask { method, place, operands: Vec::new(), line }));
+        }
+        // An argument with effects must not change the value that it stands in for.
+        let place = if call.args.iter().all(flow::is_free) {
+            self.place(&call.receiver)
+        } else {
+            let value = self.value(&call.receiver);
+            Place { span: value.span, kind: PlaceKind::Temp(Box::new(value)) }
+        };
+        let operands = self.operands(&call.args);
+        Some(Value::new(span, ValueKind::Ask { method, place, operands, line: None }))
     }
 
     fn context_call(&mut self, call: &ExprMethodCall) -> Value {
@@ -204,9 +231,8 @@ impl Parser<'_> {
                         "there is no text output on the device: reply with a value, or fault with `panic!(\"why\")`"
                     }
                     "vec" => "vectors live on the host's heap: use an array of fixed length, `[value; N]`",
-                    "matches" => "`matches!` is not supported on the device yet: compare with `==`",
                     _ => {
-                        "macros other than `assert!` and `panic!` are not supported on the device: write the code out"
+                        "macros other than `assert!`, `panic!` and `matches!` are not supported on the device: write the code out"
                     }
                 };
                 self.errors.at(mac, message);

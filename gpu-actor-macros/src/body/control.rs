@@ -1,5 +1,6 @@
 //! Branches and jumps.
 
+use super::matching::has_let;
 use super::model::{Block, Stmt, Tail, Value, ValueKind};
 use super::{Parser, flow};
 use syn::spanned::Spanned;
@@ -7,6 +8,9 @@ use syn::{Expr, ExprIf};
 
 impl Parser<'_> {
     pub(super) fn if_effect(&mut self, branch: &ExprIf) -> Stmt {
+        if has_let(&branch.cond) {
+            return Stmt::IfLet(self.if_let(branch, false));
+        }
         let cond = self.value(&branch.cond);
         let then = self.unit_block(&branch.then_branch);
         let otherwise = branch.else_branch.as_ref().map(|(_, other)| match &**other {
@@ -21,6 +25,9 @@ impl Parser<'_> {
         let Some((_, other)) = &branch.else_branch else {
             return Value::new(span, ValueKind::After(Box::new(self.if_effect(branch))));
         };
+        if has_let(&branch.cond) {
+            return Value::new(span, ValueKind::IfLet(Box::new(self.if_let(branch, true))));
+        }
         let cond = Box::new(self.value(&branch.cond));
         let then = self.block(&branch.then_branch);
         let otherwise = match &**other {

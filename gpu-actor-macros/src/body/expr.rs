@@ -5,7 +5,7 @@ use super::{Binding, Parser, flow, line_of};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{BinOp, Expr, ExprBinary, ExprLit, ExprPath, ExprRepeat, ExprUnary, Lit, Member, UnOp};
+use syn::{BinOp, Expr, ExprBinary, ExprLit, ExprPath, ExprRepeat, ExprUnary, Lit, UnOp};
 
 impl Value {
     pub(super) fn new(span: Span, kind: ValueKind) -> Self {
@@ -78,11 +78,15 @@ impl Parser<'_> {
             Expr::Return(_) | Expr::Break(_) | Expr::Continue(_) => {
                 ValueKind::Never(Box::new(self.effect(expr)))
             }
+            Expr::Macro(mac) if mac.mac.path.is_ident("matches") => return self.matches(&mac.mac),
             Expr::Macro(mac) => {
                 let stmt = Box::new(self.macro_call(&mac.mac));
                 if let Stmt::Panic { .. } = *stmt { ValueKind::Never(stmt) } else { ValueKind::After(stmt) }
             }
             Expr::If(branch) => return self.if_value(branch),
+            Expr::Match(expr) => return self.match_value(expr),
+            Expr::Struct(literal) => return self.struct_literal(literal),
+            Expr::Tuple(tuple) => return self.tuple(tuple),
             Expr::Block(block) => match &block.label {
                 Some(label) => self.labelled_value(label, &block.block),
                 None => ValueKind::Block(self.block(&block.block)),
@@ -140,9 +144,7 @@ impl Parser<'_> {
     /// A path that is no local, no context, no `self`, and not known to be something else than a constant.
     fn is_constant_path(&self, path: &ExprPath) -> bool {
         match path.path.get_ident() {
-            Some(name) if path.qself.is_none() => {
-                name != "self" && name != "None" && self.binding(name).is_none()
-            }
+            Some(name) if path.qself.is_none() => name != "self" && self.binding(name).is_none(),
             _ => true,
         }
     }
@@ -175,13 +177,9 @@ impl Parser<'_> {
                 );
                 Value::error(span)
             }
-            None if name == "self" => {
+            None => {
                 self.errors
                     .at(name, "`self` is a reference here: use its fields, or `*self` for the whole state");
-                Value::error(span)
-            }
-            None => {
-                self.errors.at(name, "`Option` is not supported on the device yet: use a value and a flag");
                 Value::error(span)
             }
         }
@@ -274,13 +272,6 @@ impl Parser<'_> {
             },
             Expr::Unary(unary) if matches!(unary.op, UnOp::Deref(_)) => return self.deref(unary),
             Expr::Field(field) => {
-                if let Member::Unnamed(index) = &field.member {
-                    self.errors.at(
-                        index,
-                        "tuples and tuple structs are not supported on the device: name the field",
-                    );
-                    return Place { span, kind: PlaceKind::Error };
-                }
                 let base = Box::new(self.place(&field.base));
                 PlaceKind::Field { base, member: field.member.clone() }
             }
@@ -315,16 +306,13 @@ impl Parser<'_> {
     /// Reports what the language lacks and what to write instead.
     fn unsupported(&mut self, expr: &Expr) -> Value {
         let message = match expr {
-            Expr::Match(_) => "`match` is not supported on the device yet: use `if` and `else`",
             Expr::Closure(_) => "closures are not supported on the device: write a #[gpu_fn] and call it",
-            Expr::Try(_) => "`?` is not supported on the device: use `if` and `return`, or `assert!`",
+            Expr::Try(_) => {
+                "`?` is not supported on the device: write `let Ok(value) = .. else { return .. };`, or a `match`"
+            }
             Expr::Reference(_) | Expr::RawAddr(_) => {
                 "references cannot be kept in device functions: copy the value (GPU types are `Copy`)"
             }
-            Expr::Struct(_) => {
-                "struct literals are not supported on the device yet: assign the fields one by one"
-            }
-            Expr::Tuple(_) => "tuples are not supported on the device: use separate locals",
             Expr::Range(_) => "ranges are supported only as what a `for` loop runs over",
             Expr::Unsafe(_) => {
                 "`unsafe` blocks are not supported on the device: a handler is checked like any actor"
@@ -332,7 +320,9 @@ impl Parser<'_> {
             Expr::Async(_) | Expr::Await(_) => {
                 "a handler runs to its end on the device and cannot wait: send a message with `cx.tell` instead"
             }
-            Expr::Let(_) => "`if let` and `while let` are not supported on the device yet: compare with `==`",
+            Expr::Let(_) => {
+                "`let` stands in the condition of an `if` or `while`, joined by `&&`; elsewhere use `matches!`"
+            }
             Expr::Const(_) => "`const` blocks are not supported on the device: write a `const` item",
             Expr::Yield(_) => "`yield` is not supported on the device",
             Expr::Infer(_) => "`_` can only be assigned to",
@@ -343,7 +333,7 @@ impl Parser<'_> {
     }
 }
 
-fn is_number(literal: &Lit) -> bool {
+pub(super) fn is_number(literal: &Lit) -> bool {
     matches!(literal, Lit::Int(_) | Lit::Float(_) | Lit::Bool(_) | Lit::Byte(_))
 }
 

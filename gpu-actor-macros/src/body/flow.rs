@@ -1,7 +1,7 @@
 //! Questions about expressions that do not need types: does it end, may it run early?
 
 use syn::visit::{self, Visit};
-use syn::{BinOp, Block, Expr, ExprLoop, Label, Lifetime, Macro, Stmt};
+use syn::{BinOp, Block, Expr, ExprLoop, ExprMatch, Label, Lifetime, Macro, Stmt};
 
 /// Whether the end of `block` cannot be reached, as rustc's type `!` has it.
 pub(crate) fn block_diverges(block: &Block) -> bool {
@@ -32,6 +32,14 @@ pub(crate) fn diverges(expr: &Expr) -> bool {
                 || (block_diverges(&expr.then_branch)
                     && expr.else_branch.as_ref().is_some_and(|(_, other)| diverges(other)))
         }
+        Expr::Match(expr) => match_diverges(expr),
+        Expr::Let(expr) => diverges(&expr.expr),
+        Expr::Tuple(expr) => expr.elems.iter().any(diverges),
+        Expr::Struct(expr) => {
+            expr.fields.iter().any(|field| diverges(&field.expr))
+                || expr.rest.as_ref().is_some_and(|base| diverges(base))
+        }
+        Expr::Repeat(expr) => diverges(&expr.expr),
         Expr::Loop(expr) => !has_break(expr),
         Expr::ForLoop(expr) => diverges(&expr.expr),
         Expr::Binary(expr) if matches!(expr.op, BinOp::And(_) | BinOp::Or(_)) => diverges(&expr.left),
@@ -49,6 +57,11 @@ pub(crate) fn diverges(expr: &Expr) -> bool {
         Expr::Range(expr) => [&expr.start, &expr.end].into_iter().flatten().any(|bound| diverges(bound)),
         _ => false,
     }
+}
+
+/// Whether no arm of a `match` comes to its end.
+pub(crate) fn match_diverges(expr: &ExprMatch) -> bool {
+    diverges(&expr.expr) || expr.arms.iter().all(|arm| diverges(&arm.body))
 }
 
 fn macro_diverges(mac: &Macro) -> bool {

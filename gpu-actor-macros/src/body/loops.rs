@@ -1,5 +1,6 @@
 //! Loops and labelled blocks.
 
+use super::matching::has_let;
 use super::model::{Each, Head, Loop, Over, Place, PlaceKind, Step, Stmt, Value, ValueKind};
 use super::{Binding, OpenLoop, Parser, flow, line, line_of, writes};
 use proc_macro2::Ident;
@@ -55,7 +56,7 @@ impl Parser<'_> {
         })
     }
 
-    fn within<T>(
+    pub(super) fn within<T>(
         &mut self,
         id: usize,
         label: Option<&Label>,
@@ -70,7 +71,7 @@ impl Parser<'_> {
         parsed
     }
 
-    fn open(&mut self) -> usize {
+    pub(super) fn open(&mut self) -> usize {
         self.next_loop += 1;
         self.next_loop - 1
     }
@@ -83,6 +84,9 @@ impl Parser<'_> {
 
     fn while_loop(&mut self, expr: &ExprWhile) -> Loop {
         let id = self.open();
+        if has_let(&expr.cond) {
+            return self.while_let(expr, id);
+        }
         // The condition belongs to the loop: a `break` in it leaves this one.
         let (cond, body) = self.within(id, expr.label.as_ref(), false, false, |parser| {
             (Box::new(parser.value(&expr.cond)), parser.unit_block(&expr.body))

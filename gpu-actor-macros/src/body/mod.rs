@@ -3,16 +3,21 @@
 //! The parsers are split by what they read: [`stmt`] statements and blocks, [`expr`] values and places, [`control`]
 //! branches and jumps, [`loops`] loops, [`call`] calls, methods and macros. [`flow`] answers questions about control flow.
 
+mod assign;
 mod call;
+pub(crate) mod construct;
 mod control;
 mod expr;
 pub(crate) mod flow;
 mod loops;
+pub(crate) mod matching;
 pub(crate) mod methods;
 pub(crate) mod model;
+pub(crate) mod pattern;
 mod stmt;
 mod writes;
 
+use crate::emit::here;
 use crate::errors::Errors;
 use model::Block;
 use proc_macro2::{Ident, Span};

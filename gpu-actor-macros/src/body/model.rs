@@ -3,6 +3,9 @@
 //! Rules kept here: every node carries the span of the user's first token, for rustc's own errors; whatever can fault
 //! carries its source line; a name is either a local (a place) or a constant (verbatim tokens), never a guess.
 
+use super::construct::New;
+use super::matching::{Condition, Destructure, IfLet, Match, Scrutinee};
+use super::pattern::Pattern;
 use proc_macro2::{Span, TokenStream};
 use syn::{Ident, Item, Member, Path, Type};
 
@@ -41,6 +44,12 @@ pub(crate) enum Stmt {
     If { cond: Value, then: Block, otherwise: Option<Block> },
     /// A block whose value nobody uses.
     Block(Block),
+    /// A `match` whose value nobody uses.
+    Match(Match),
+    /// `if let` whose value nobody uses.
+    IfLet(IfLet),
+    /// `let` with a pattern.
+    Destructure(Destructure),
     /// A loop whose value nobody uses.
     Loop(Loop),
     /// A block with a label, whose value nobody uses.
@@ -76,6 +85,8 @@ pub(crate) enum Head {
     Forever,
     /// `while`
     While(Box<Value>),
+    /// `while let`, and with more conditions.
+    Let(Vec<Condition>),
     /// `for`
     Each(Box<Each>),
 }
@@ -144,6 +155,18 @@ pub(crate) enum ValueKind {
     If { cond: Box<Value>, then: Block, otherwise: Block },
     /// A block.
     Block(Block),
+    /// `match`
+    Match(Box<Match>),
+    /// `if let` with both branches.
+    IfLet(Box<IfLet>),
+    /// `matches!`
+    Test { scrutinee: Scrutinee, pattern: Pattern },
+    /// A struct or a variant with data.
+    New(New),
+    /// `(a, b)`
+    Tuple(Vec<Value>),
+    /// A question to an `Option` or `Result` in a place: a builder operation; with line and message if it can fault.
+    Ask { method: &'static str, place: Place, operands: Vec<Value>, line: Option<(u32, Option<String>)> },
     /// `loop` that is left with values.
     Loop(Box<Loop>),
     /// A block with a label.

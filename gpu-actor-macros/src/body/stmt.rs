@@ -1,13 +1,14 @@
 //! Statements and blocks.
 
-use super::model::{Block, Place, PlaceKind, Stmt, Tail, Value};
+use super::assign::is_assignee;
+use super::model::{Block, Place, Stmt, Tail, Value};
 use super::{Parser, flow, line_of};
 use proc_macro2::Ident;
 use syn::spanned::Spanned;
 use syn::{
     Attribute, BinOp, Expr, ExprAssign, ExprBinary, ExprBlock, ExprBreak, ExprCall, ExprContinue, ExprField,
-    ExprForLoop, ExprIf, ExprLit, ExprLoop, ExprMacro, ExprMethodCall, ExprPath, ExprReturn, ExprWhile, Item,
-    Local, Pat, Type,
+    ExprForLoop, ExprIf, ExprLit, ExprLoop, ExprMacro, ExprMatch, ExprMethodCall, ExprPath, ExprReturn,
+    ExprWhile, Item, Local, Pat, Type,
 };
 
 impl Parser<'_> {
@@ -43,7 +44,7 @@ impl Parser<'_> {
 
     fn statement(&mut self, stmt: &syn::Stmt, out: &mut Vec<Stmt>) {
         match stmt {
-            syn::Stmt::Local(local) => out.extend(self.local(local)),
+            syn::Stmt::Local(local) => self.local(local, out),
             syn::Stmt::Expr(expr, _) => {
                 self.attributes(attributes_of(expr));
                 out.push(self.effect(expr));
@@ -82,13 +83,8 @@ impl Parser<'_> {
         }
     }
 
-    fn local(&mut self, local: &Local) -> Option<Stmt> {
+    fn local(&mut self, local: &Local, out: &mut Vec<Stmt>) {
         self.attributes(&local.attrs);
-        if let Some((_, otherwise)) = local.init.as_ref().and_then(|init| init.diverge.as_ref()) {
-            self.errors.at(otherwise, "`let ... else` is not supported on the device yet; use `if`");
-            return None;
-        }
-        let init = local.init.as_ref().map(|init| self.value(&init.expr));
         let (pattern, ty) = match &local.pat {
             Pat::Type(typed) => (&*typed.pat, Some((*typed.ty).clone())),
             other => (other, None),
@@ -96,13 +92,22 @@ impl Parser<'_> {
         if let Some(ty) = &ty {
             self.local_type(ty);
         }
+        let plain = match pattern {
+            Pat::Ident(name) => name.by_ref.is_none() && name.subpat.is_none(),
+            Pat::Wild(_) => true,
+            _ => false,
+        };
+        if !plain || local.init.as_ref().is_some_and(|init| init.diverge.is_some()) {
+            return self.destructure(local, pattern, ty, out);
+        }
+        let init = local.init.as_ref().map(|init| self.value(&init.expr));
         if let (Pat::Wild(_), Some(value)) = (pattern, init.as_ref().map(|value| value.span)) {
             let value = init.unwrap_or_else(|| Value::unit(value));
-            return Some(Stmt::Drop(value));
+            return out.push(Stmt::Drop(value));
         }
-        let name = self.pattern(pattern)?.0;
+        let Some((name, _)) = self.pattern(pattern) else { return };
         self.bind(&name);
-        Some(Stmt::Let { name, ty, init })
+        out.push(Stmt::Let { name, ty, init });
     }
 
     pub(super) fn local_type(&mut self, ty: &Type) {
@@ -121,7 +126,8 @@ impl Parser<'_> {
                 None
             }
             other => {
-                self.errors.at(other, "this pattern is not supported on the device yet; bind a plain name");
+                self.errors
+                    .at(other, "a plain name stands here on the device; take it apart in a `let` of its own");
                 None
             }
         }
@@ -137,11 +143,12 @@ impl Parser<'_> {
                 None => Stmt::Block(self.unit_block(&block.block)),
             },
             Expr::If(branch) => self.if_effect(branch),
+            Expr::Match(expr) => self.match_effect(expr),
             Expr::Loop(_) | Expr::While(_) | Expr::ForLoop(_) => self.loop_effect(expr),
             Expr::Break(_) | Expr::Continue(_) | Expr::Return(_) => self.jump(expr),
             Expr::Assign(assign) => self.assign(assign),
             Expr::Binary(binary) if flow::is_compound(&binary.op) => self.compound(binary),
-            Expr::Macro(mac) => self.macro_call(&mac.mac),
+            Expr::Macro(mac) if !mac.mac.path.is_ident("matches") => self.macro_call(&mac.mac),
             Expr::MethodCall(call) if self.is_context(&call.receiver) && call.method == "tell" => {
                 self.tell(call)
             }
@@ -152,6 +159,9 @@ impl Parser<'_> {
     fn assign(&mut self, assign: &ExprAssign) -> Stmt {
         if let Expr::Infer(_) = &*assign.left {
             return Stmt::Drop(self.value(&assign.right));
+        }
+        if is_assignee(&assign.left) {
+            return self.assign_parts(&assign.left, &assign.right);
         }
         let value = self.value(&assign.right);
         let place = self.target(&assign.left);
@@ -178,12 +188,7 @@ impl Parser<'_> {
     }
 
     /// A place that is written to.
-    fn target(&mut self, expr: &Expr) -> Place {
-        if let Expr::Tuple(_) | Expr::Array(_) | Expr::Struct(_) = expr {
-            self.errors
-                .at(expr, "destructuring assignments are not supported on the device; assign one by one");
-            return Place { span: expr.span(), kind: PlaceKind::Error };
-        }
+    pub(super) fn target(&mut self, expr: &Expr) -> Place {
         let place = self.place(expr);
         if !place.is_assignable() {
             self.errors.at(expr, "this cannot be assigned to; assign to a local or to a field of `self`");
@@ -207,6 +212,7 @@ fn attributes_of(expr: &Expr) -> &[Attribute] {
         | Expr::Lit(ExprLit { attrs, .. })
         | Expr::Loop(ExprLoop { attrs, .. })
         | Expr::Macro(ExprMacro { attrs, .. })
+        | Expr::Match(ExprMatch { attrs, .. })
         | Expr::MethodCall(ExprMethodCall { attrs, .. })
         | Expr::Path(ExprPath { attrs, .. })
         | Expr::Return(ExprReturn { attrs, .. })

@@ -74,10 +74,8 @@ fn repr(input: &DeriveInput, errors: &mut Errors) -> Option<Ident> {
         }
     }
     if found.is_none() && errors.count() == before {
-        errors.at(
-            &input.ident,
-            "#[derive(GpuData)] needs a fixed layout: add #[repr(u8)], or a wider integer",
-        );
+        errors
+            .at(&input.ident, "#[derive(GpuData)] needs a fixed layout: add #[repr(u8)], or a wider integer");
     }
     found
 }

@@ -185,9 +185,10 @@ fn places(
             }
         })
         .collect();
-    let body = match fields.first().map(|field| &field.member) {
-        Some(Member::Unnamed(_)) => quote!((#(#members,)*) #bounds;),
-        _ => quote!(#bounds { #(#members,)* }),
+    let body = if let Some(Field { member: Member::Unnamed(_), .. }) = fields.first() {
+        quote!((#(#members,)*) #bounds;)
+    } else {
+        quote!(#bounds { #(#members,)* })
     };
     quote! {
         #[doc(hidden)]

@@ -1,6 +1,6 @@
 //! The model of a body as calls of the builder, in evaluation order.
 
-use super::{here, label, loop_value, loops};
+use super::{here, label, loop_value, loops, pattern};
 use crate::body::model::{Block, Place, PlaceKind, Stmt, Tail, Value, ValueKind};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -78,6 +78,9 @@ fn stmt(stmt: &Stmt) -> TokenStream {
             quote! { { __b.if_begin(#cond); #then #otherwise __b.if_end(); } }
         }
         Stmt::Block(block) => unit_block(block),
+        Stmt::Match(parsed) => pattern::match_stmt(parsed, None),
+        Stmt::IfLet(parsed) => pattern::if_let(parsed, None),
+        Stmt::Destructure(parsed) => pattern::destructure(parsed),
         Stmt::Loop(inner) => loops::turns(inner),
         Stmt::Labelled { id, body } => loops::labelled(*id, body),
         Stmt::Break { id, value, waits, span } => break_stmt(*id, value.as_ref(), *waits, *span),
@@ -216,6 +219,27 @@ pub(super) fn value(value: &Value) -> TokenStream {
             } }
         }
         ValueKind::Block(block) => self::block(block),
+        ValueKind::Match(parsed) => {
+            let run = pattern::match_stmt(parsed, Some(&quote!(__t)));
+            quote_spanned!(at=> { let __t = __b.slot(); #run __b.read(__t) })
+        }
+        ValueKind::IfLet(parsed) => {
+            let run = pattern::if_let(parsed, Some(&quote!(__t)));
+            quote_spanned!(at=> { let __t = __b.slot(); #run __b.read(__t) })
+        }
+        ValueKind::Test { scrutinee, pattern } => pattern::matches(scrutinee, pattern, at),
+        ValueKind::New(new) => pattern::new(new, at),
+        ValueKind::Tuple(parts) => pattern::tuple(parts, at),
+        ValueKind::Ask { method, place, operands, line } => {
+            let method = Ident::new(method, at);
+            let place = self::place(place);
+            let operands = operands.iter().map(self::value);
+            let line = line.as_ref().map(|(line, message)| {
+                let message = option(message.as_deref());
+                quote!(, #line, #message)
+            });
+            quote_spanned!(at=> __b.#method(#place #(, #operands)* #line))
+        }
         ValueKind::Loop(parsed) => {
             let slot = loop_value(parsed.id);
             let turns = loops::turns(parsed);

@@ -1,7 +1,7 @@
 //! Loops and labelled blocks as calls of the builder.
 
 use super::body::{place, store, unit_block, value};
-use super::{here, label, loop_value};
+use super::{here, label, loop_value, pattern};
 use crate::body::model::{Block, Each, Head, Loop, Over, Step};
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
@@ -25,6 +25,10 @@ pub(super) fn turns(parsed: &Loop) -> TokenStream {
                 #body
                 __b.loop_end();
             } }
+        }
+        Head::Let(conditions) => {
+            let conditions = pattern::conditions(conditions, &quote!(#label));
+            quote_spanned! {at=> { let #label = __b.loop_begin(#line); { #conditions #body } __b.loop_end(); } }
         }
         Head::Each(each) => {
             let before = over(each);

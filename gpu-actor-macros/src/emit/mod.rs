@@ -5,6 +5,7 @@
 
 mod body;
 mod loops;
+mod pattern;
 
 pub(crate) use body::function_body;
 

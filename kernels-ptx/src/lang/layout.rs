@@ -105,8 +105,7 @@ mod tests {
     /// Where there is nothing to hide a tag in, the layout is rustc's.
     #[test]
     fn plain_data_lies_as_in_rust() {
-        let of =
-            fields(&[u8::TYPE, <[u16; 3]>::TYPE, u64::TYPE, <()>::TYPE, <[u32; 1]>::TYPE]);
+        let of = fields(&[u8::TYPE, <[u16; 3]>::TYPE, u64::TYPE, <()>::TYPE, <[u32; 1]>::TYPE]);
         let native = [
             std::mem::offset_of!(Plain, 0),
             std::mem::offset_of!(Plain, 1),

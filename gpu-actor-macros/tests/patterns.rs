@@ -1,0 +1,639 @@
+//! Patterns and data in handlers: `match` and its relatives, structs, enums, `Option`, `Result` and tuples do the same
+//! natively and on the device, for random states and messages.
+
+// The code is odd on purpose.
+#![allow(clippy::all, clippy::pedantic, clippy::unwrap_used)]
+
+use gpu_actor_rt::prelude::*;
+use gpu_actor_rt::testing;
+
+const CASES: u32 = 1_000;
+const SEED: u64 = 0x7061_7474_6572_6e73;
+
+fn check<T: Actor>() -> testing::Report {
+    let report = testing::check_handlers::<T>(CASES, SEED).unwrap_or_else(|mismatch| panic!("{mismatch}"));
+    assert_eq!(report.cases, u64::from(CASES) * T::info().methods.len() as u64);
+    assert!(report.returned > 0, "{report:?}");
+    assert_eq!(report.over_budget, 0, "{report:?}");
+    report
+}
+
+#[derive(GpuData, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd)]
+#[repr(u8)]
+enum Color {
+    #[default]
+    Red,
+    Green = 7,
+    Blue,
+}
+
+impl Color {
+    const BEST: Self = Self::Green;
+}
+
+/// Negative discriminants, wider than a byte.
+#[derive(GpuData, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd)]
+#[repr(i16)]
+enum Step {
+    Back = -300,
+    #[default]
+    Stay = 0,
+    Forth = 300,
+}
+
+#[derive(GpuData, Clone, Copy, Debug, Default, PartialEq)]
+#[repr(u8)]
+enum Shape {
+    #[default]
+    Empty,
+    Circle(f32),
+    Rect {
+        w: u16,
+        h: u16,
+    },
+    Line([Point; 2], Color) = 9,
+    Nested(Option<Step>),
+}
+
+#[derive(GpuData, Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C)]
+struct Point {
+    x: i32,
+    y: i32,
+}
+
+#[derive(GpuData, Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+#[repr(C)]
+struct Meters(f64);
+
+#[derive(GpuData, Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C)]
+struct Mixed(u8, Point, Meters);
+
+#[derive(GpuData, Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C)]
+struct Marker;
+
+/// A buffer of a length that its users choose.
+#[derive(GpuData, Clone, Copy, Debug, PartialEq)]
+#[repr(C)]
+struct Ring<const N: usize> {
+    at: u8,
+    buf: [u32; N],
+}
+
+impl<const N: usize> Default for Ring<N> {
+    fn default() -> Self {
+        Self { at: 0, buf: [0; N] }
+    }
+}
+
+#[derive(GpuData, Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C)]
+struct Pair<A, B> {
+    first: A,
+    second: B,
+}
+
+const ORIGIN: Point = Point { x: 0, y: 0 };
+const NOWHERE: Option<Point> = None;
+const LOW: u32 = 3;
+const HIGH: u32 = 17;
+
+mod far {
+    pub(super) mod shapes {
+        use gpu_actor_rt::prelude::*;
+
+        #[derive(GpuData, Clone, Copy, Debug, Default, PartialEq)]
+        #[repr(u32)]
+        pub(crate) enum Sign {
+            #[default]
+            Stop,
+            Limit(u8),
+        }
+
+        #[derive(GpuData, Clone, Copy, Debug, Default, PartialEq)]
+        #[repr(C)]
+        pub(crate) struct Post {
+            pub(crate) sign: Sign,
+            pub(crate) height: u16,
+        }
+    }
+}
+use far::shapes;
+
+/// Numbers, bools and enums without data.
+#[gpu_actor]
+#[derive(Default, Debug, PartialEq)]
+struct Scalars {
+    color: Color,
+    step: Step,
+    colors: [Color; 3],
+    hits: [u32; 4],
+    seen: u64,
+}
+
+#[gpu_actor]
+impl Scalars {
+    const SPECIAL: u32 = 99;
+
+    #[handler]
+    fn numbers(&mut self, n: u32, small: i8, flag: bool, real: f32) -> i32 {
+        let kind = match n {
+            0 => 1,
+            1 | 2 => 2,
+            LOW..HIGH => 3,
+            HIGH..=40 => 4,
+            Self::SPECIAL => 5,
+            u32::MAX => 6,
+            _ if n % 2 == 0 => 7,
+            1_000.. => 8,
+            _ => 9,
+        };
+        let signed = match small {
+            i8::MIN..=-100 => -3,
+            ..-1 => -2,
+            -1 => -1,
+            0 => 0,
+            other @ (1..=9 | 11..=19) => other as i32,
+            10 => return 1000,
+            big => big as i32 * 2,
+        };
+        let both = match (flag, n % 3) {
+            (true, 0) => 100,
+            (false, 0) => 200,
+            (_, rest) if rest == 1 => 300 + rest as i32,
+            (true, _) | (_, 2) => 400,
+            _ => 500,
+        };
+        let float = match real {
+            0.0 => 1,
+            -1.5..=1.5 => 2,
+            f32::INFINITY => 3,
+            _ => 4,
+        };
+        match flag {
+            true => self.seen = self.seen.wrapping_add(1),
+            false => {}
+        }
+        kind + signed + both + float
+    }
+
+    #[handler]
+    fn enums(&mut self, color: Color, step: Step, n: u8) -> Color {
+        if color == Color::BEST || self.color < color {
+            self.hits[0] = color as u32 + self.step as u32;
+        }
+        self.step = match step {
+            Step::Back => Step::Forth,
+            Step::Stay if n > 100 => Step::Back,
+            Step::Stay | Step::Forth => self.step,
+        };
+        match self.color {
+            Color::Red => self.color = Color::Blue,
+            Color::BEST => {
+                self.color = color;
+                self.hits[1] = n as u32;
+            }
+            Color::Blue => {}
+        }
+        self.colors[(n % 4) as usize] = if let Color::Red = color { Color::Green } else { color };
+        assert!(matches!(self.color, Color::Red | Color::Blue) || !matches!(n, 200.. if color != Color::Red));
+        let same = step as i64 - self.step as i64;
+        self.seen = same as u64;
+        self.colors[0]
+    }
+
+    #[handler]
+    fn guards(&mut self, n: u32, m: u32) -> u32 {
+        // The guard is asked once for each alternative that holds.
+        let mut asked = 0;
+        let found = match (n % 4, m % 4) {
+            (x, 1) | (1, x)
+                if {
+                    asked += 1;
+                    x > 1
+                } =>
+            {
+                x
+            }
+            (0, 0) => 10,
+            (a, b) if a == b => 20 + a,
+            (a @ 2.., b) | (b, a @ 3) => a * 4 + b,
+            (a, b) => a + b,
+        };
+        self.hits[2] = asked;
+        found
+    }
+
+    #[handler]
+    fn diverging(&mut self, n: u32) -> u32 {
+        let x = match n % 5 {
+            0 => panic!("nothing"),
+            1 => return 7,
+            2 => 2,
+            other => other * 2,
+        };
+        let mut turns = 0;
+        let y = loop {
+            match turns {
+                0..=3 => {
+                    turns += 1;
+                    continue;
+                }
+                4 if x > 5 => break 11,
+                4 => break 12,
+                _ => return 3,
+            }
+        };
+        match x {
+            2 => return y,
+            _ => {
+                self.seen = 1;
+                return x + y;
+            }
+        }
+    }
+
+    #[handler]
+    fn never(&mut self, n: u32) -> u32 {
+        let unit = match n {
+            0 => (),
+            _ => self.seen = 2,
+        };
+        let () = unit;
+        match n % 2 {
+            0 => panic!("even"),
+            _ => match self.color {
+                Color::Red => return 1,
+                _ => panic!("not red"),
+            },
+        }
+    }
+
+    #[handler]
+    fn faults(&mut self, n: u32, i: u32) -> u32 {
+        match self.hits[i as usize % 5] {
+            0 => n / (i % 2),
+            found if found > n => found - n - 1,
+            found => found + n,
+        }
+    }
+}
+
+#[test]
+fn scalars() {
+    let report = check::<Scalars>();
+    assert!(report.faulted > 100, "{report:?}");
+}
+
+#[gpu_fn]
+fn area(shape: Shape) -> Option<u32> {
+    match shape {
+        Shape::Empty => Some(0),
+        Shape::Rect { w, h: 0 } | Shape::Rect { w: 0, h: w } => Some(w as u32),
+        Shape::Rect { w, h } => {
+            let area = w as u32 * h as u32;
+            Some(area)
+        }
+        _ => None,
+    }
+}
+
+#[gpu_fn]
+fn divide(a: i32, b: i32) -> Result<i32, Color> {
+    if b == 0 {
+        return Err(Color::Red);
+    }
+    if a == i32::MIN && b == -1 { Err(Color::Blue) } else { Ok(a / b) }
+}
+
+#[gpu_fn]
+fn both(a: u32, b: i8) -> (u32, (i8, bool)) {
+    (a, (b, a == 1))
+}
+
+#[gpu_fn]
+fn sum(pair: (u32, (i8, bool))) -> i64 {
+    let (a, (b, c)) = pair;
+    a as i64 + b as i64 + c as i64
+}
+
+/// Enums with data, `Option`, `Result`.
+#[gpu_actor]
+#[derive(Default, Debug, PartialEq)]
+struct Shapes {
+    shape: Shape,
+    last: Option<Shape>,
+    slots: [Option<u32>; 4],
+    result: Option<Result<Point, Color>>,
+    post: shapes::Post,
+    count: u32,
+}
+
+#[gpu_actor]
+impl Shapes {
+    #[handler]
+    fn make(&mut self, which: u8, real: f32, p: Point, color: Color) -> Shape {
+        let made = match which % 6 {
+            0 => Shape::Empty,
+            1 => Shape::Circle(real * 2.0),
+            2 => Shape::Rect { h: p.x as u16, w: p.y as u16 },
+            3 => Shape::Line([p, ORIGIN], color),
+            4 => Shape::Nested(Some(Step::Back)),
+            _ => Shape::Nested(None),
+        };
+        self.last = Some(self.shape);
+        self.shape = made;
+        self.count = self.count.wrapping_add(1);
+        made
+    }
+
+    #[handler]
+    fn take_apart(&mut self, other: Shape) -> i64 {
+        let before = match self.shape {
+            Shape::Circle(r) => {
+                // What is bound is a copy.
+                self.shape = Shape::Circle(0.0);
+                r as i64
+            }
+            Shape::Rect { w, .. } if w > 300 => w as i64,
+            Shape::Rect { h, w: _ } => h as i64 * 2,
+            Shape::Line([Point { x, .. }, Point { y: end, .. }], Color::Red | Color::Blue) => {
+                x as i64 + end as i64
+            }
+            Shape::Line([.., last], color) => last.x as i64 + color as i64,
+            Shape::Nested(Some(step @ (Step::Back | Step::Forth))) => step as i64,
+            Shape::Nested(None) => 55,
+            Shape::Empty | Shape::Nested(..) => 0,
+        };
+        let both = match (self.shape, other) {
+            (Shape::Circle(a), Shape::Circle(b)) => (a + b) as i64,
+            (Shape::Circle(a), _) | (_, Shape::Circle(a)) if a > 1.0 => a as i64,
+            (Shape::Empty, whole) | (whole, Shape::Empty) => area(whole).is_some() as i64,
+            (Shape::Rect { w, h }, Shape::Rect { w: u, h: v }) => w as i64 * u as i64 - h as i64 * v as i64,
+            _ => -1,
+        };
+        before / 3 + both
+    }
+
+    #[handler]
+    fn options(&mut self, i: u8, value: Option<u32>) -> Option<u32> {
+        let slot = self.slots[(i % 4) as usize];
+        self.slots[(i % 4) as usize] = value;
+        if let Some(x @ 1..=100) = slot {
+            self.count = x;
+        } else if let (Some(a), Some(b)) = (slot, value)
+            && a > b
+            && let Some(c) = self.slots[((i + 1) % 4) as usize]
+            && c != 0
+        {
+            return Some(a / c);
+        } else if slot.is_none() {
+            self.slots = [None, Some(1), value, Some(slot.unwrap_or(3))];
+        }
+        let Some(known) = value else {
+            self.last = None;
+            return None;
+        };
+        let first = self.slots[0].unwrap_or({
+            self.slots[0] = Some(9);
+            known ^ 1
+        });
+        Some(first ^ known)
+    }
+
+    #[handler]
+    fn results(&mut self, a: i32, b: i32) -> Result<i32, Color> {
+        self.result = match divide(a, b) {
+            Ok(x) if x < 0 => None,
+            Ok(x) => Some(Ok(Point { x, y: b })),
+            Err(color) => Some(Err(color)),
+        };
+        if let Some(Ok(Point { x: 5.., .. })) = self.result {
+            return Err(Color::Green);
+        }
+        let before = divide(b, a);
+        if before.is_err() || matches!(self.result, NOTHING) { before } else { Ok(before.unwrap_or(1)) }
+    }
+
+    #[handler]
+    fn unwraps(&mut self, value: Option<u8>, result: Result<u16, Step>) -> u32 {
+        self.count = 0;
+        let value = value.unwrap() as u32;
+        self.count = 1;
+        let result = result.expect("a number") as u32;
+        self.count = 2;
+        let whole = self.last.expect("a shape");
+        value + result + area(whole).unwrap_or(2)
+    }
+
+    #[handler]
+    fn loops(&mut self, mut budget: Option<u8>) -> u32 {
+        let mut sum = 0;
+        while let Some(left @ 1..) = budget
+            && sum < 1000
+        {
+            sum += left as u32;
+            budget = match left {
+                ..10 => None,
+                50 => break,
+                other => Some(other - 7),
+            };
+        }
+        let mut i = 0;
+        while let Some(Some(x)) = next(self.slots, i) {
+            sum = sum.wrapping_add(x);
+            i += 1;
+        }
+        sum
+    }
+
+    #[handler]
+    fn signs(&mut self, sign: shapes::Sign) -> shapes::Post {
+        let shapes::Post { sign: before, height } = self.post;
+        self.post = shapes::Post { height: height / 2, sign };
+        self.post.sign = match before {
+            shapes::Sign::Limit(n) => shapes::Sign::Limit(n / 2),
+            shapes::Sign::Stop => shapes::Sign::Stop,
+        };
+        shapes::Post { sign: before, ..self.post }
+    }
+
+    #[handler]
+    fn constants(&mut self, p: Point, maybe: Option<Point>) -> u32 {
+        let at = match p {
+            ORIGIN => 1,
+            Point { x: 0, .. } => 2,
+            _ => 3,
+        };
+        let nowhere = match maybe {
+            NOWHERE => 10,
+            Some(ORIGIN) => 20,
+            Some(_) => 30,
+        };
+        at + nowhere
+    }
+}
+
+const NOTHING: Option<Result<Point, Color>> = None;
+
+#[gpu_fn]
+fn next(slots: [Option<u32>; 4], i: usize) -> Option<Option<u32>> {
+    if i < 4 { Some(slots[i]) } else { None }
+}
+
+#[test]
+fn shapes_options_results() {
+    let report = check::<Shapes>();
+    assert!(report.faulted > 100, "{report:?}");
+}
+
+/// Structs of all kinds, tuples, destructuring.
+#[gpu_actor]
+#[derive(Default, Debug, PartialEq)]
+struct Parts {
+    point: Point,
+    mixed: Mixed,
+    marker: Marker,
+    ring: Ring<5>,
+    pairs: [Pair<u8, Pair<Point, Option<bool>>>; 2],
+    grid: [[i16; 3]; 2],
+    order: u32,
+}
+
+#[gpu_actor]
+impl Parts {
+    #[handler]
+    fn literals(&mut self, x: i32, y: i32) -> Mixed {
+        self.point = Point { y: self.point.x, x: self.point.y };
+        let base = Point { x, y };
+        let moved = Point {
+            x: {
+                self.order = 1;
+                base.x.wrapping_add(1)
+            },
+            ..base
+        };
+        let odd = Point {
+            y: x,
+            ..{
+                self.order += 2;
+                self.point
+            }
+        };
+        self.mixed = Mixed(x as u8, moved, Meters(y as f64));
+        self.marker = Marker;
+        let named = Mixed { 2: Meters(0.5), 0: self.mixed.0, 1: odd };
+        self.mixed.1.x ^= 5;
+        self.mixed.2.0 += 1.5;
+        let pair = Pair { first: 3, second: Pair { first: odd, second: Some(true) } };
+        self.pairs[(x as u32 % 3) as usize] = pair;
+        if self.mixed.2.0 > 2.0 { named } else { self.mixed }
+    }
+
+    #[handler]
+    fn taking_apart(&mut self, p: Point, pair: Pair<u8, i64>, n: u32) -> i64 {
+        let Point { x, y: mut height } = p;
+        let Mixed(a, Point { x: inner, .. }, Meters(length)) = self.mixed;
+        let [[first, ..], [.., mut last]] = self.grid;
+        let [p0, Pair { first: q, second: Pair { second: maybe, .. } }] = self.pairs;
+        height = height.wrapping_add(1);
+        last = last.wrapping_sub(first);
+        self.grid[1][0] = last;
+        let (c, d);
+        if n % 2 == 0 {
+            (c, d) = (1i64, true);
+        } else {
+            c = pair.second;
+            d = maybe.is_some();
+        }
+        let Pair { first: small, .. } = pair;
+        let (low, high) = (n as u16, (n >> 16) as u16);
+        let (low, high) = (high, low);
+        let whole @ (lesser, _) = (low, high);
+        let sum = x as i64 + height as i64 + a as i64 + inner as i64 + length as i64 / 7 + last as i64;
+        let more = sum.wrapping_add(c) ^ (d as i64) ^ q as i64 ^ small as i64 ^ p0.second.first.x as i64;
+        more ^ ((low as i64) << 20) ^ ((high as i64) << 3) ^ (lesser as i64) ^ (whole.1 as i64)
+    }
+
+    #[handler]
+    fn tuples(&mut self, a: u32, b: i8) -> i64 {
+        let pair = both(a, b);
+        let mut other = (pair.1.0, pair.0 as u8);
+        other.1 = other.1.wrapping_add(1);
+        other = (other.0.wrapping_mul(2), other.1);
+        let typed: (i64, u8) = (3, other.1);
+        let chosen = if a > 5 { pair } else { (7, (b, true)) };
+        let size: (usize, [u8; 2]) = (self.ring.buf.len(), [1, 2]);
+        let mut swap = (a, 1);
+        (swap.0, swap.1) = (swap.1, swap.0);
+        sum(chosen)
+            + typed.0
+            + typed.1 as i64
+            + other.0 as i64
+            + size.0 as i64
+            + size.1[1] as i64
+            + swap.0 as i64
+    }
+
+    #[handler]
+    fn rings(&mut self, value: u32) -> Ring<2> {
+        let Ring { at, buf } = self.ring;
+        self.ring.buf[at as usize % 5] = value;
+        self.ring.at = at.wrapping_add(1);
+        self.ring = Ring { at: self.ring.at, ..self.ring };
+        let small = Ring { at: 1, buf: [buf[0], buf[4]] };
+        match small {
+            Ring { buf: [0, rest], .. } => Ring::<2> { at: 0, buf: [rest; 2] },
+            Ring { at, buf: [.., 1 | 2] } => Ring { at, buf: [value; 2] },
+            other => other,
+        }
+    }
+
+    #[handler]
+    fn whole(&mut self, n: u32) -> Point {
+        let Self { point, order, .. } = *self;
+        match *self {
+            Parts { point: Point { x: 0, .. }, .. } => self.order = n,
+            Parts { grid: [[a, _, _], _], .. } if a > 0 => self.order = order ^ 1,
+            _ => {
+                *self = Self { order: order.wrapping_add(1), ..*self };
+            }
+        }
+        point
+    }
+}
+
+#[test]
+fn structs_and_tuples() {
+    check::<Parts>();
+}
+
+/// Bytes are written canonically, and whatever they are they can be read.
+#[test]
+fn any_bytes_are_a_value() {
+    let read = |bytes: &[u8]| {
+        let shape = Shape::decode(bytes);
+        let mut out = vec![0xff; <Shape as gpu_actor_rt::__private::GpuType>::TYPE.size() as usize];
+        shape.encode(&mut out);
+        (shape, out)
+    };
+    let (shape, bytes) = read(&[1; 20]);
+    assert_eq!(shape, Shape::Circle(f32::from_bits(0x0101_0101)));
+    assert_eq!(bytes[..8], [1, 0, 0, 0, 1, 1, 1, 1]);
+    assert!(bytes[8..].iter().all(|&byte| byte == 0));
+    // The third variant of five has the tag 2, and so reads 7.
+    assert!(matches!(read(&[7; 20]).0, Shape::Rect { w: 0x707, h: 0x707 }));
+    assert_eq!(Color::decode(&[8]), Color::Blue);
+    assert_eq!(Color::decode(&[2]), Color::Blue, "the third one");
+    assert_eq!(<Option<bool>>::decode(&[1, 0]), Some(false));
+    assert_eq!(<Result<u16, Step>>::decode(&[1, 0, 0xd4, 0xfe]), Err(Step::Back));
+    let mut nan = [1, 9, 9, 9, 1, 0, 0xc0, 0x7f, 7, 7, 7, 7];
+    <Option<f32>>::canonical_nan(&mut nan[..8]);
+    assert_eq!(f32::decode(&nan[4..8]).to_bits(), f32::NAN.to_bits());
+    nan[0] = 0;
+    let before = nan;
+    <Option<f32>>::canonical_nan(&mut nan[..8]);
+    assert_eq!(nan, before, "there is no float in `None`");
+}
