@@ -101,13 +101,14 @@ pub(crate) struct Lane {
     pub(crate) grid_id: u64,
     block: Cell<*const Block<'static>>,
     yielder: Cell<*const Yielder<(), ()>>,
+    /// Lowest address and length of its stack, where its `.local` memory lies.
+    pub(crate) stack: Cell<(u64, u64)>,
     pub(crate) index: u32,
     polls: Cell<u32>,
     pub(crate) state: Cell<State>,
     pub(crate) result: Cell<u64>,
     /// Written by compiled code: the number of the instruction at hand, on a checked or deterministic device.
     pub(crate) site: Cell<u32>,
-    pub(crate) stack_limit: Cell<usize>,
     pub(crate) locals: Locals,
     /// On a deterministic device: when its sleep ends.
     pub(crate) wake: Cell<u64>,
@@ -340,12 +341,12 @@ impl<'a> Worker<'a> {
             grid_id: launch.grid_id,
             block: Cell::new(std::ptr::null()),
             yielder: Cell::new(std::ptr::null()),
+            stack: Cell::new((0, 0)),
             index: at,
             polls: Cell::new(0),
             state: Cell::new(State::New),
             result: Cell::new(0),
             site: Cell::new(0),
-            stack_limit: Cell::new(0),
             locals: Locals::default(),
             wake: Cell::new(0),
         };
@@ -460,7 +461,8 @@ impl<'a> Worker<'a> {
 /// A coroutine that runs the launch's entry for a lane.
 fn start(launch: &Shared, lane: &Lane, stack: DefaultStack) -> LaneCoroutine {
     let entry = launch.entry().code;
-    lane.stack_limit.set(stack.limit().get());
+    let (top, bottom) = (stack.base().get() as u64, stack.limit().get() as u64);
+    lane.stack.set((bottom, top - bottom));
     let lane = std::ptr::from_ref(lane);
     Coroutine::with_stack(stack, move |yielder: &Yielder<(), ()>, ()| {
         // SAFETY: the lane outlives its coroutine, which `run_block` drops first. `entry` is the compiled code of

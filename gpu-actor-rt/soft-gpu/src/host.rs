@@ -5,7 +5,9 @@
 //!
 //! This is one of the few files with `unsafe`: every function takes a raw pointer from compiled code.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+pub(crate) mod float;
+
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use cranelift_codegen::ir::{Type, types};
@@ -14,6 +16,7 @@ use crate::block::{BarrierWait, Lane, Reduce};
 use crate::check::Checks;
 use crate::error::Error;
 use crate::warp::{self, WarpKind, WarpOp};
+use float::{compute, convert, widen};
 
 /// A host function as the compiler sees it.
 pub(crate) struct HostFn {
@@ -63,11 +66,17 @@ host_fns! {
     ATOM_DEC = atom_dec(I64, I32) -> I32;
     ATOM_ADD_F32 = atom_add_f32(I64, F32) -> F32;
     ATOM_ADD_F64 = atom_add_f64(I64, F64) -> F64;
+    ATOM_HALF = atom_half(I32, I64, I32) -> I32;
     SIN = sin(F32) -> F32;
     COS = cos(F32) -> F32;
     LG2 = lg2(F32) -> F32;
     EX2 = ex2(F32) -> F32;
     TANH = tanh(F32) -> F32;
+    COMPUTE = compute(I32, I64, I64, I64) -> I64;
+    CONVERT = convert(I32, I64) -> I64;
+    WIDEN = widen(I32) -> F32;
+    FNS = fns(I32, I32, I32) -> I32;
+    SPACE = space_of(I64, I64) -> I32;
 }
 
 /// # Safety
@@ -273,6 +282,26 @@ unsafe extern "C" fn atom_add_f64(at: *mut u64, value: f64) -> f64 {
     }
 }
 
+/// An operation of [`float::compute`] on one half, or on two in one word, which need not lie in one atom.
+unsafe extern "C" fn atom_half(op: u32, at: usize, operand: u32) -> u32 {
+    let apply = |old: u32| compute(op, u64::from(old), u64::from(operand), 0) as u32;
+    if op & float::flag::PAIR != 0 {
+        // SAFETY: the program promises a valid address, 4-aligned.
+        let word = unsafe { AtomicU32::from_ptr(std::ptr::with_exposed_provenance_mut(at)) };
+        return update(word, apply);
+    }
+    // SAFETY: the program promises a valid address, 2-aligned.
+    let half = unsafe { AtomicU16::from_ptr(std::ptr::with_exposed_provenance_mut(at)) };
+    let mut old = half.load(Ordering::Relaxed);
+    loop {
+        let new = apply(u32::from(old)) as u16;
+        match half.compare_exchange_weak(old, new, Ordering::SeqCst, Ordering::Relaxed) {
+            Ok(_) => return u32::from(old),
+            Err(found) => old = found,
+        }
+    }
+}
+
 extern "C" fn sin(x: f32) -> f32 {
     x.sin()
 }
@@ -291,4 +320,35 @@ extern "C" fn ex2(x: f32) -> f32 {
 
 extern "C" fn tanh(x: f32) -> f32 {
     x.tanh()
+}
+
+/// The place of the set bit that is `offset` from bit `base`, or all ones.
+extern "C" fn fns(mask: u32, base: u32, offset: i32) -> u32 {
+    let set = |at: &u32| mask >> at & 1 == 1;
+    // Beyond bit 31 hardware leaves the result undefined.
+    let base = base & 31;
+    let found = match offset {
+        0 => Some(base).filter(set),
+        1.. => (base..32).filter(set).nth(offset as usize - 1),
+        _ => (0..=base).rev().filter(set).nth(offset.unsigned_abs() as usize - 1),
+    };
+    found.unwrap_or(u32::MAX)
+}
+
+/// Which window a generic address lies in: 0 global, 1 shared, 2 local, 3 the entry's parameters.
+unsafe extern "C" fn space_of(at: *const Lane, address: u64) -> u32 {
+    // SAFETY: compiled code passes its own context.
+    let lane = unsafe { lane(at) };
+    let inside = |from: u64, bytes: u64| address.wrapping_sub(from) < bytes;
+    let params = lane.params.expose_provenance() as u64;
+    let (stack, stack_bytes) = lane.stack.get();
+    if inside(lane.shared, u64::from(lane.total_shared)) {
+        1
+    } else if inside(stack, stack_bytes) {
+        2
+    } else if inside(params, lane.block().launch.params.len() as u64 * 8) {
+        3
+    } else {
+        0
+    }
 }

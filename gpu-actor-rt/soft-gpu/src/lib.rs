@@ -91,13 +91,15 @@
 //!   [`Error::Deadlock`]; a lane outside the mask of its own `.sync` instruction fails with
 //!   [`Error::Synchronization`].
 //! - A misaligned access works, if it is not atomic and the device not a checked one.
+//! - Warp instructions without `.sync` act on all lanes of the warp that have not ended.
+//! - `cp.async` copies at once, and what waits for it does nothing. Cache hints, priorities and policies do nothing.
+//! - `brkpt` is `trap`.
 //!
 //! # What is not known
 //!
-//! Half and smaller floats, textures and surfaces, tensor-core and asynchronous-copy instructions, clusters, rounding
-//! modes other than to nearest even (conversions to integers have all four), video instructions, registers that are
-//! vectors, linking between modules, and calls that return more than one value. Each is a [`LoadError`] that names
-//! it and its line.
+//! The book lists each instruction and whether it is supported. Textures and surfaces, tensor-core, bulk-copy and
+//! video instructions, clusters, registers that are vectors, linking between modules, and calls that return
+//! more than one value are not. Each is a [`LoadError`] that names it and its line.
 
 mod block;
 mod check;
@@ -111,6 +113,7 @@ mod mode;
 mod module;
 mod ptx;
 mod schedule;
+mod soft;
 mod sync;
 mod token;
 mod warp;

@@ -43,10 +43,14 @@ fn unknown_instructions_are_named() {
 fn unknown_modifiers_and_types_are_named() {
     use LoadErrorKind::Unsupported;
     body_refused("add.u128 %r1, %r1, %r1;", Unsupported, ".u128", "`add`");
-    body_refused("add.f16 %h1, %h1, %h1;", Unsupported, ".f16", "`add`");
-    body_refused("add.f16x2 %r1, %r1, %r1;", Unsupported, ".f16x2", "`add`");
-    body_refused("add.rz.f32 %f1, %f1, %f1;", Unsupported, ".rz", "nearest");
-    body_refused("fma.rm.f64 %d1, %d1, %d1, %d1;", Unsupported, ".rm", "nearest");
+    body_refused("add.rz.f16 %h1, %h1, %h1;", Unsupported, ".rz", "`add`");
+    body_refused("add.sat.bf16x2 %r1, %r1, %r1;", Unsupported, ".sat", "bf16");
+    body_refused("div.f16 %h1, %h1, %h1;", Unsupported, ".f16", "`div`");
+    body_refused("add.rn.rz.f32 %f1, %f1, %f1;", Unsupported, ".rz", "more than one");
+    body_refused("fma.rn.oob.f16 %h1, %h1, %h1, %h1;", Unsupported, ".oob", "`fma`");
+    body_refused("div.approx.f64 %d1, %d1, %d1;", Unsupported, ".approx", "`.f32`");
+    body_refused("min.NaN.f64 %d1, %d1, %d1;", Unsupported, ".NaN", "`.f32`");
+    body_refused("ld.global.f16 %h1, [%rd1];", Unsupported, ".f16", "`ld`");
     body_refused("add.nosuch.u32 %r1, %r1, %r1;", Unsupported, ".nosuch", "`add`");
     body_refused("add.b32 %r1, %r1, %r1;", Unsupported, ".b32", "`add`");
     body_refused("and.u32 %r1, %r1, %r1;", Unsupported, ".u32", "`and`");
@@ -59,10 +63,10 @@ fn unknown_modifiers_and_types_are_named() {
     body_refused("red.acquire.gpu.add.u32 [%rd1], 1;", Unsupported, ".acquire", "cannot acquire");
     body_refused("setp.lo.s32 %p1, %s1, %s2;", Unsupported, ".s32", "comparison");
     body_refused("setp.lt.b32 %p1, %r1, %r2;", Unsupported, ".b32", "comparison");
-    body_refused("vote.ballot.b32 %r1, %p1;", Unsupported, "vote", ".sync");
-    body_refused("pmevent.mask 3;", Unsupported, ".mask", "single events");
-    body_refused("prmt.b32.f4e %r1, %r1, %r1, %r1;", Unsupported, ".f4e", "general form");
-    body_refused("cvt.rn.f16.f32 %h1, %f1;", Unsupported, ".f16", "`cvt`");
+    body_refused("barrier.cluster.arrive;", Unsupported, ".cluster", "clusters");
+    body_refused("prmt.b32.f5e %r1, %r1, %r1, %r1;", Unsupported, ".f5e", "`prmt`");
+    body_refused("cvt.rn.relu.f64.f32 %d1, %f1;", Unsupported, ".relu", "halves");
+    body_refused("cvt.rn.satfinite.e2m1x2.f32 %h1, %f1, %f1;", Unsupported, ".e2m1x2", "`cvt`");
     body_refused("cvt.b32.b64 %r1, %rd1;", Unsupported, ".b32", "`cvt`");
     body_refused("sin.approx.f64 %d1, %d1;", Unsupported, ".f64", "`sin`");
 }
@@ -181,7 +185,8 @@ fn broken_syntax_is_located() {
     refused(".texref t;", Unsupported, 1, ".texref", "top level");
     refused(".visible .entry k() .nosuch { ret; }", Unsupported, 1, ".nosuch", "function");
     refused(".visible .entry k() {\n .nosuch;\n}", Unsupported, 2, ".nosuch", "body");
-    refused(".visible .entry k() {\n .reg .f16 %h;\n}", Unsupported, 2, ".f16", "type");
+    refused(".visible .entry k() {\n .reg .bf16 %h;\n}", Unsupported, 2, ".bf16", "`.b16`");
+    refused(".visible .entry k() {\n .reg .tf32 %h;\n}", Unsupported, 2, ".tf32", "type");
     refused(".visible .entry k() {\n .reg .v4 .f32 %v;\n}", Unsupported, 2, ".v4", "vectors");
     let device = device();
     for (text, line) in [("", 1), ("\n\nmov", 3), (".target sm_70", 1)] {

@@ -299,7 +299,7 @@ impl<'a> Checks<'a> {
         // The caller's frame ends near here, since this runs on the lane's stack.
         let marker = 0_u8;
         let here = std::ptr::from_ref(&marker).addr();
-        let left = here.saturating_sub(lane.stack_limit.get()).saturating_sub(GUARD);
+        let left = here.saturating_sub(lane.stack.get().0 as usize).saturating_sub(GUARD);
         if left >= callee.frame as usize + STACK_MARGIN {
             return true;
         }

@@ -13,7 +13,9 @@ use super::module::clif;
 use crate::block::Lane;
 use crate::check::AccessKind;
 use crate::host;
-use crate::ptx::ast::{Instruction, Ty};
+use crate::host::float::{Kind, Operation, encode, flag};
+use crate::ptx::ast::{Instruction, Operand, Ty};
+use crate::soft::Mode;
 
 /// What an atomic instruction does.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,10 +49,12 @@ impl Op {
     /// Whether PTX knows the operation for a type.
     fn knows(self, ty: Ty) -> bool {
         match self {
+            Op::Add if ty.is_half() => true,
             Op::Add => matches!(ty, Ty::U32 | Ty::S32 | Ty::U64 | Ty::F32 | Ty::F64),
             Op::Min | Op::Max => matches!(ty, Ty::U32 | Ty::S32 | Ty::U64 | Ty::S64),
-            Op::And | Op::Or | Op::Xor | Op::Exchange => matches!(ty, Ty::B32 | Ty::B64),
-            Op::CompareAndSwap => matches!(ty, Ty::B16 | Ty::B32 | Ty::B64),
+            Op::And | Op::Or | Op::Xor => matches!(ty, Ty::B32 | Ty::B64),
+            Op::Exchange => matches!(ty, Ty::B32 | Ty::B64 | Ty::B128),
+            Op::CompareAndSwap => matches!(ty, Ty::B16 | Ty::B32 | Ty::B64 | Ty::B128),
             Op::Increment | Op::Decrement => ty == Ty::U32,
         }
     }
@@ -68,6 +72,8 @@ impl<'a> Lower<'_, '_, 'a> {
             return Err(self.unsupported(order, "`red` returns nothing, so it cannot acquire"));
         }
         let space = Self::space(&mut mods);
+        let (noftz, hinted) = (mods.take(".noftz"), mods.take(".L2::cache_hint"));
+        let count = Self::vector(&mut mods);
         let Some(op) = mods.take_any(&OPS) else {
             return Err(match mods.left() {
                 Some(left) if Ty::from_modifier(left).is_none() => {
@@ -78,10 +84,33 @@ impl<'a> Lower<'_, '_, 'a> {
         };
         let ty = self.ty(&mut mods)?;
         self.done(&mods)?;
-        if !op.knows(ty) || reduces && matches!(op, Op::Exchange | Op::CompareAndSwap) {
+        let vector = count > 1;
+        let known = if vector {
+            // Vectors have floats only, and halves have extremes in vectors only.
+            ty.is_half() && matches!(op, Op::Add | Op::Min | Op::Max) || ty == Ty::F32 && op == Op::Add
+        } else {
+            op.knows(ty)
+        };
+        if !known || reduces && matches!(op, Op::Exchange | Op::CompareAndSwap) {
             return Err(self.bad_type(ty));
         }
-        let (d, operands) = match (reduces, i.operands.as_slice()) {
+        if ty == Ty::B128 && !cfg!(target_arch = "x86_64") {
+            return Err(self.unsupported(".b128", "the host has no atomics of 128 bits"));
+        }
+        if noftz != ty.is_half() {
+            return Err(if noftz {
+                self.unsupported(".noftz", "for halves only")
+            } else {
+                self.type_error("halves need `.noftz`")
+            });
+        }
+        let mut all = i.operands.as_slice();
+        if hinted {
+            let [rest @ .., policy] = all else { return Err(self.type_error("wrong number of operands")) };
+            self.source(policy, Ty::B64)?;
+            all = rest;
+        }
+        let (d, operands) = match (reduces, all) {
             (false, [d, rest @ ..]) => (Some(d), rest),
             (_, rest) => (None, rest),
         };
@@ -90,10 +119,13 @@ impl<'a> Lower<'_, '_, 'a> {
             ([a, b], op) if op != Op::CompareAndSwap => (a, b, None),
             _ => return Err(self.type_error("wrong number of operands")),
         };
-        let address = match self.place(a, space, ty.size(), Some(AccessKind::Atomic))? {
+        let address = match self.place(a, space, ty.size() * count, Some(AccessKind::Atomic))? {
             Place::Memory(address, offset) => self.flat_address(address, offset),
             Place::Scalar(..) => return Err(self.type_error("a parameter is not shared with anyone")),
         };
+        if vector {
+            return self.atomic_vector(op, ty, count, address, d, b);
+        }
         let b = self.source(b, ty)?;
         let old = if let Some(c) = c {
             let c = self.source(c, ty)?;
@@ -107,7 +139,48 @@ impl<'a> Lower<'_, '_, 'a> {
         }
     }
 
+    /// An atomic operation on each element of a vector.
+    fn atomic_vector(
+        &mut self,
+        op: Op,
+        ty: Ty,
+        count: u32,
+        address: Value,
+        d: Option<&Operand<'a>>,
+        b: &Operand<'a>,
+    ) -> Lowered {
+        let mut olds = Vec::with_capacity(count as usize);
+        for (at, b) in (0..).zip(self.elements(b, count)?) {
+            let b = self.source(b, ty)?;
+            let address = self.flat_address(address, (at * ty.size()) as i32);
+            olds.push(self.read_modify_write(op, ty, address, b)?);
+        }
+        let Some(d) = d else { return Ok(()) };
+        for (d, old) in self.elements(d, count)?.iter().zip(olds) {
+            self.assign(d, ty, old)?;
+        }
+        Ok(())
+    }
+
+    /// An operation on one half, or on two that lie in one word.
+    fn atomic_half(&mut self, op: Op, ty: Ty, address: Value, operand: Value) -> Lowered<Value> {
+        let operation = match op {
+            Op::Min => Operation::Min,
+            Op::Max => Operation::Max,
+            _ => Operation::Add,
+        };
+        let kind = if matches!(ty, Ty::F16 | Ty::F16x2) { Kind::F16 } else { Kind::Bf16 };
+        let flags = if ty.is_pair() { flag::PAIR } else { 0 };
+        let number = self.int(types::I32, encode(operation, kind, Mode::Nearest, flags));
+        let operand = self.resize(operand, types::I32, false);
+        let old = self.host_value(&host::ATOM_HALF, &[number, address, operand])?;
+        Ok(self.resize(old, clif(ty), false))
+    }
+
     fn read_modify_write(&mut self, op: Op, ty: Ty, address: Value, operand: Value) -> Lowered<Value> {
+        if ty.is_half() {
+            return self.atomic_half(op, ty, address, operand);
+        }
         let rmw = match (op, ty) {
             (Op::Add, Ty::F32) => return self.host_value(&host::ATOM_ADD_F32, &[address, operand]),
             (Op::Add, Ty::F64) => return self.host_value(&host::ATOM_ADD_F64, &[address, operand]),
@@ -126,9 +199,36 @@ impl<'a> Lower<'_, '_, 'a> {
         Ok(self.b.ins().atomic_rmw(clif(ty), program_memory(), rmw, address, operand))
     }
 
-    /// `fence.{sc,acq_rel}.scope` and `membar.{cta,gl,sys}`, which is `fence.sc`.
+    /// `fence.{sc,acq_rel}.scope` and `membar.{cta,gl,sys}`, which is `fence.sc`. All accesses go through one proxy here, so
+    /// `fence.proxy` orders what a light fence does.
     pub(super) fn fence(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
         let [] = self.operands(i)?;
+        if mods.take(".proxy") {
+            const PROXIES: [&str; 6] = [
+                ".alias",
+                ".async",
+                ".async.global",
+                ".async::generic",
+                ".async.shared::cta",
+                ".async.shared::cluster",
+            ];
+            if !PROXIES.into_iter().any(|p| mods.take(p)) {
+                return Err(self.type_error("needs a kind of proxy such as `.async`"));
+            }
+            let _ = [".global", ".shared::cta", ".shared::cluster"].into_iter().any(|s| mods.take(s));
+            self.done(&mods)?;
+            self.light_fence();
+            return Ok(());
+        }
+        if mods.take(".mbarrier_init") {
+            let complete = mods.take(".release") && mods.take(".cluster");
+            self.done(&mods)?;
+            if !complete {
+                return Err(self.type_error("needs `.release.cluster`"));
+            }
+            self.light_fence();
+            return Ok(());
+        }
         let full = if i.opcode == "membar" {
             let level = [".cta", ".gl", ".sys"].into_iter().find(|l| mods.take(l));
             if level.is_none() {
@@ -137,7 +237,7 @@ impl<'a> Lower<'_, '_, 'a> {
             true
         } else {
             let full = mods.take(".sc");
-            let light = mods.take(".acq_rel");
+            let light = [".acq_rel", ".acquire", ".release"].into_iter().any(|m| mods.take(m));
             let scope = [".cta", ".cluster", ".gpu", ".sys"].into_iter().find(|s| mods.take(s));
             if scope.is_none() || full && light {
                 return Err(self.type_error("needs at most one order, and a scope"));
@@ -146,13 +246,22 @@ impl<'a> Lower<'_, '_, 'a> {
             full
         };
         self.done(&mods)?;
-        if full || !cfg!(target_arch = "x86_64") {
+        if full {
             self.b.ins().fence();
         } else {
-            // Only the compiler has to be told.
-            self.b.ins().sequence_point();
+            self.light_fence();
         }
         Ok(())
+    }
+
+    /// A fence that is weaker than sequential consistency.
+    fn light_fence(&mut self) {
+        if cfg!(target_arch = "x86_64") {
+            // Only the compiler has to be told.
+            self.b.ins().sequence_point();
+        } else {
+            self.b.ins().fence();
+        }
     }
 
     /// The mask with only this lane's bit.

@@ -122,12 +122,17 @@ impl<'a> Lower<'_, '_, 'a> {
 
     /// `lop3.b32 d, a, b, c, table`: any function of three bits, by its truth table.
     pub(super) fn lop3(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
+        let combine = mods.take_any(&[(".and", true), (".or", false)]);
         let ty = self.ty(&mut mods)?;
         self.done(&mods)?;
         if ty != Ty::B32 {
             return Err(self.bad_type(ty));
         }
-        let [d, a, b, c, table] = self.operands(i)?;
+        let (d, a, b, c, table, q) = match (i.operands.as_slice(), combine) {
+            ([d, a, b, c, table], None) => (d, a, b, c, table, None),
+            ([d, a, b, c, table, q], Some(and)) => (d, a, b, c, table, Some((and, q))),
+            _ => return Err(self.type_error("wrong number of operands")),
+        };
         let Operand::Int(table @ 0..=255) = table else {
             return Err(self.type_error("the table is a constant from 0 to 255"));
         };
@@ -142,6 +147,9 @@ impl<'a> Lower<'_, '_, 'a> {
                 term = self.b.ins().band(term, factor);
             }
             value = self.b.ins().bor(value, term);
+        }
+        if let Some((and, q)) = q {
+            return self.lop3_predicate(i, value, and, q);
         }
         self.assign(d, ty, value)
     }
@@ -291,16 +299,17 @@ impl<'a> Lower<'_, '_, 'a> {
     /// `prmt.b32 d, a, b, selector`: four bytes out of eight.
     pub(super) fn prmt(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
         let ty = self.ty(&mut mods)?;
-        if let Some(mode) = [".f4e", ".b4e", ".rc8", ".ecl", ".ecr", ".rc16"].iter().find(|m| mods.take(m)) {
-            return Err(self.unsupported(mode, "only the general form of `prmt` is known"));
-        }
+        let mode = [".f4e", ".b4e", ".rc8", ".ecl", ".ecr", ".rc16"].into_iter().find(|m| mods.take(m));
         self.done(&mods)?;
         if ty != Ty::B32 {
             return Err(self.bad_type(ty));
         }
         let [d, a, b, selector] = self.operands(i)?;
         let (a, b) = (self.source(a, ty)?, self.source(b, ty)?);
-        let selector = self.source(selector, ty)?;
+        let mut selector = self.source(selector, ty)?;
+        if let Some(own) = mode.and_then(|m| self.prmt_selector(m, selector)) {
+            selector = own;
+        }
         let (a, b) = (self.resize(a, types::I64, false), self.resize(b, types::I64, false));
         let b = self.b.ins().ishl_imm_u(b, 32);
         let both = self.b.ins().bor(a, b);
@@ -366,7 +375,9 @@ impl<'a> Lower<'_, '_, 'a> {
 
     /// The type of one part of a vector of `count` parts that make up `ty`, and its width in bits.
     fn part(&self, ty: Ty, count: usize) -> Lowered<(Ty, u32)> {
-        let part = if ty.is_untyped() && matches!(count, 2 | 4) {
+        let part = if ty == Ty::B128 && count == 2 {
+            Some(Ty::B64)
+        } else if ty.is_untyped() && matches!(count, 2 | 4) {
             Ty::untyped(ty.size() / count as u32)
         } else {
             None

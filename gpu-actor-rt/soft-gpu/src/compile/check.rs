@@ -17,7 +17,7 @@ use crate::ptx::ast::{Instruction, Operand, Space, Statement, Variable};
 use crate::schedule::Point;
 
 /// Instructions that wait for or speak to others, or can fail, beside those with an address.
-const NOTED: [&str; 17] = [
+const NOTED: [&str; 18] = [
     "bar",
     "barrier",
     "vote",
@@ -29,6 +29,7 @@ const NOTED: [&str; 17] = [
     "pmevent",
     "call",
     "trap",
+    "brkpt",
     "brx",
     "fence",
     "membar",

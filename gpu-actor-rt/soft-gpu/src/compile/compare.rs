@@ -4,6 +4,7 @@ use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
 use super::func::{Lower, Lowered, Modifiers};
+use super::module::clif;
 use crate::ptx::ast::{Instruction, Operand, Ty};
 
 /// A comparison, by its meaning for each class of type.
@@ -69,7 +70,8 @@ impl<'a> Lower<'_, '_, 'a> {
         mods.take_any(&COMPARISONS).ok_or_else(|| self.type_error("needs a comparison such as `.eq`"))
     }
 
-    /// Compares two operands of `ty`. `flush` is `.ftz`.
+    /// Compares two operands of `ty`. `flush` is `.ftz`. Two halves in a register are compared one by one, the low ones
+    /// first.
     fn compared(
         &mut self,
         compare: Compare,
@@ -77,10 +79,15 @@ impl<'a> Lower<'_, '_, 'a> {
         flush: bool,
         a: &Operand<'a>,
         b: &Operand<'a>,
-    ) -> Lowered<Value> {
+    ) -> Lowered<Vec<Value>> {
         let unknown = || self.unsupported(&ty.to_string(), "the comparison is not known for this type");
-        if flush && ty != Ty::F32 {
-            return Err(self.unsupported(".ftz", "only `.f32` flushes"));
+        if flush && !matches!(ty, Ty::F32 | Ty::F16 | Ty::F16x2) {
+            return Err(self.unsupported(".ftz", "only `.f32` and `.f16` flush"));
+        }
+        if ty.is_half() {
+            let condition = compare.float.ok_or_else(unknown)?;
+            let (a, b) = (self.half_parts(a, ty, flush)?, self.half_parts(b, ty, flush)?);
+            return Ok(a.into_iter().zip(b).map(|(a, b)| self.b.ins().fcmp(condition, a, b)).collect());
         }
         if ty.is_float() {
             let condition = compare.float.ok_or_else(unknown)?;
@@ -88,13 +95,13 @@ impl<'a> Lower<'_, '_, 'a> {
             if flush {
                 (a, b) = (self.flush(a), self.flush(b));
             }
-            return Ok(self.b.ins().fcmp(condition, a, b));
+            return Ok(vec![self.b.ins().fcmp(condition, a, b)]);
         }
         let condition = if ty.is_signed() { compare.signed } else { compare.unsigned };
-        let known = ty != Ty::Pred && ty.bits() >= 16 && (!ty.is_untyped() || compare.equality);
+        let known = ty.is_int() && ty.bits() >= 16 && (!ty.is_untyped() || compare.equality);
         let condition = condition.filter(|_| known).ok_or_else(unknown)?;
         let (a, b) = (self.source(a, ty)?, self.source(b, ty)?);
-        Ok(self.b.ins().icmp(condition, a, b))
+        Ok(vec![self.b.ins().icmp(condition, a, b)])
     }
 
     /// Combines a comparison with a third predicate.
@@ -137,14 +144,19 @@ impl<'a> Lower<'_, '_, 'a> {
         let ty = self.ty(&mut mods)?;
         self.done(&mods)?;
         let (d, a, b, c) = self.comparison_operands(i, combine.is_some())?;
-        let p = self.compared(compare, ty, flush, a, b)?;
+        let compared = self.compared(compare, ty, flush, a, b)?;
         let (first, second) = match d {
             Operand::Pair(first, second) => (Operand::Name(first), Some(Operand::Name(second))),
             Operand::Name(name) => (Operand::Name(name), None),
             _ => return Err(self.type_error("the destination must be a predicate")),
         };
-        // The second predicate is made of the inverse. Both are computed before either is written: `c` may be one.
-        let inverse = self.b.ins().bxor_imm_u(p, 1);
+        // The second predicate is made of the inverse, or of the high halves. Both are computed before either is
+        // written: `c` may be one.
+        let (p, inverse) = match compared.as_slice() {
+            [low, high] if second.is_some() => (*low, *high),
+            [p] => (*p, self.b.ins().bxor_imm_u(*p, 1)),
+            _ => return Err(self.type_error("two halves need two predicates, `p|q`")),
+        };
         let p = self.combined(combine, p, c)?;
         let inverse = if second.is_some() { self.combined(combine, inverse, c)? } else { inverse };
         self.assign(&first, Ty::Pred, p)?;
@@ -162,25 +174,55 @@ impl<'a> Lower<'_, '_, 'a> {
         let to = self.ty(&mut mods)?;
         let ty = self.ty(&mut mods)?;
         self.done(&mods)?;
-        if !matches!(to, Ty::U32 | Ty::S32 | Ty::F32) {
+        let known = match to {
+            Ty::U32 | Ty::S32 => true,
+            Ty::F32 => !ty.is_half(),
+            // Halves give halves, or integers of the same width.
+            Ty::F16 | Ty::Bf16 => !ty.is_pair() && (to == ty || !ty.is_half() && to == Ty::F16),
+            Ty::U16 | Ty::S16 => ty.is_half() && !ty.is_pair(),
+            Ty::F16x2 | Ty::Bf16x2 => to == ty,
+            _ => false,
+        };
+        if !known {
             return Err(self.bad_type(to));
         }
         let (d, a, b, c) = self.comparison_operands(i, combine.is_some())?;
-        let p = self.compared(compare, ty, flush, a, b)?;
-        let p = self.combined(combine, p, c)?;
-        let (yes, no) = if to == Ty::F32 {
-            (self.b.ins().f32const(1.0), self.b.ins().f32const(0.0))
-        } else {
-            (self.int(types::I32, u64::MAX), self.int(types::I32, 0))
-        };
-        let value = self.select(p, yes, no);
-        self.assign(d, to, value)
+        let mut whole = None;
+        for (at, p) in self.compared(compare, ty, flush, a, b)?.into_iter().enumerate() {
+            let p = self.combined(combine, p, c)?;
+            let element = clif(if ty.is_pair() { Ty::U16 } else { to });
+            let (yes, no) = if to == Ty::F32 {
+                (self.b.ins().f32const(1.0), self.b.ins().f32const(0.0))
+            } else {
+                let yes = match to {
+                    Ty::F16 | Ty::F16x2 => 0x3c00,
+                    Ty::Bf16 | Ty::Bf16x2 => 0x3f80,
+                    _ => u64::MAX,
+                };
+                (self.int(element, yes), self.int(element, 0))
+            };
+            let value = self.select(p, yes, no);
+            whole = Some(match whole {
+                None => value,
+                Some(low) => {
+                    let (low, high) =
+                        (self.resize(low, types::I32, false), self.resize(value, types::I32, false));
+                    let high = self.b.ins().ishl_imm_u(high, 16 * at as i64);
+                    self.b.ins().bor(low, high)
+                }
+            });
+        }
+        // There is at least one comparison.
+        match whole {
+            Some(value) => self.assign(d, to, value),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn selp(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
         let ty = self.ty(&mut mods)?;
         self.done(&mods)?;
-        if ty == Ty::Pred || ty.bits() < 16 {
+        if !ty.is_int() && !ty.is_float() || ty.bits() < 16 {
             return Err(self.bad_type(ty));
         }
         let [d, a, b, p] = self.operands(i)?;
@@ -196,7 +238,7 @@ impl<'a> Lower<'_, '_, 'a> {
         let ty = self.ty(&mut mods)?;
         let by = self.ty(&mut mods)?;
         self.done(&mods)?;
-        if ty == Ty::Pred || ty.bits() < 16 || !matches!(by, Ty::S32 | Ty::F32) {
+        if !ty.is_int() && !ty.is_float() || ty.bits() < 16 || !matches!(by, Ty::S32 | Ty::F32) {
             return Err(self.bad_type(if matches!(by, Ty::S32 | Ty::F32) { ty } else { by }));
         }
         let [d, a, b, c] = self.operands(i)?;

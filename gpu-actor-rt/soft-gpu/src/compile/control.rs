@@ -153,6 +153,29 @@ impl<'a> Lower<'_, '_, 'a> {
         Ok(())
     }
 
+    /// `griddepcontrol` and `setmaxnreg`: there is no grid to wait for, since a launch begins when the host says so, and
+    /// there are as many registers as a program names.
+    pub(super) fn resource_hint(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
+        if i.opcode == "griddepcontrol" {
+            if !mods.take(".launch_dependents") && !mods.take(".wait") {
+                return Err(self.type_error("needs `.launch_dependents` or `.wait`"));
+            }
+            self.done(&mods)?;
+            let [] = self.operands(i)?;
+            return Ok(());
+        }
+        if !mods.take(".inc") && !mods.take(".dec") {
+            return Err(self.type_error("needs `.inc` or `.dec`"));
+        }
+        let known = mods.take(".sync") && mods.take(".aligned") && mods.take_ty() == Some(Ty::U32);
+        self.done(&mods)?;
+        match self.operands(i)? {
+            [Operand::Int(24..=256)] if known => Ok(()),
+            _ => Err(self.type_error("takes a constant from 24 to 256")),
+        }
+    }
+
+    /// `trap`, and `brkpt`, where no debugger is there to take over.
     pub(super) fn trap(&mut self, i: &Instruction<'a>, mods: Modifiers<'_, 'a>) -> Lowered {
         self.done(&mods)?;
         let [] = self.operands(i)?;

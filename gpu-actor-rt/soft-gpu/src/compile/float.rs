@@ -2,15 +2,17 @@
 //!
 //! Arithmetic is IEEE 754 with rounding to nearest even and subnormals, bit for bit, except that the payload of a NaN is the CPU's.
 //! `.ftz` flushes where it is written and only there. The `.approx` functions are computed as precisely as the host
-//! can, which is within what the PTX manual allows. Other rounding modes are refused.
+//! can, which is within what the PTX manual allows. Other rounding modes are in [`super::rounding`].
 
 use cranelift_codegen::ir::condcodes::FloatCC;
-use cranelift_codegen::ir::{InstBuilder, Value};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
 
 use super::func::{Lower, Lowered, Modifiers};
 use super::module::clif;
 use crate::host;
+use crate::host::float::Operation;
 use crate::ptx::ast::{Instruction, Ty};
+use crate::soft::Mode;
 
 impl<'a> Lower<'_, '_, 'a> {
     /// A subnormal `.f32` becomes zero of the same sign.
@@ -45,17 +47,8 @@ impl<'a> Lower<'_, '_, 'a> {
         self.select(above, one, value)
     }
 
-    /// Ticks off the rounding mode, which must be the one there is.
-    fn rounding(&self, mods: &mut Modifiers<'_, '_>) -> Lowered {
-        mods.take(".rn");
-        match [".rz", ".rm", ".rp"].into_iter().find(|m| mods.take(m)) {
-            Some(mode) => Err(self.unsupported(mode, "only rounding to nearest even, `.rn`, is known here")),
-            None => Ok(()),
-        }
-    }
-
     /// `.ftz`, on `.f32` only.
-    fn flushes(&self, mods: &mut Modifiers<'_, '_>, ty: Ty) -> Lowered<bool> {
+    pub(super) fn flushes(&self, mods: &mut Modifiers<'_, '_>, ty: Ty) -> Lowered<bool> {
         let flush = mods.take(".ftz");
         if flush && ty != Ty::F32 {
             return Err(self.unsupported(".ftz", "only `.f32` flushes"));
@@ -63,7 +56,7 @@ impl<'a> Lower<'_, '_, 'a> {
         Ok(flush)
     }
 
-    fn finish(&mut self, ty: Ty, value: Value, flush: bool, saturate: bool) -> Value {
+    pub(super) fn finish(&mut self, ty: Ty, value: Value, flush: bool, saturate: bool) -> Value {
         let value = if saturate { self.saturate(ty, value) } else { value };
         if flush { self.flush(value) } else { value }
     }
@@ -79,16 +72,11 @@ impl<'a> Lower<'_, '_, 'a> {
         }
         let flush = self.flushes(&mut mods, ty)?;
         let saturate = mods.take(".sat");
-        let propagate = matches!(i.opcode, "min" | "max") && mods.take(".NaN");
-        if i.opcode == "div" {
-            // Both are rougher than the exact quotient, which is what they get.
-            let _ = mods.take(".approx") || mods.take(".full");
+        if let "min" | "max" = i.opcode {
+            return self.float_extremum(i, ty, flush, mods);
         }
-        if matches!(i.opcode, "add" | "sub" | "mul" | "div") {
-            self.rounding(&mut mods)?;
-        }
-        self.done(&mods)?;
         if let "neg" | "abs" = i.opcode {
+            self.done(&mods)?;
             let [d, a] = self.operands(i)?;
             let mut a = self.source(a, ty)?;
             if flush {
@@ -97,19 +85,95 @@ impl<'a> Lower<'_, '_, 'a> {
             let value = if i.opcode == "neg" { self.b.ins().fneg(a) } else { self.b.ins().fabs(a) };
             return self.assign(d, ty, value);
         }
+        // `.full` is rougher than the exact quotient, which is what it gets.
+        let approximate = i.opcode == "div" && mods.take(".approx");
+        let _ = i.opcode == "div" && mods.take(".full");
+        let mode = self.rounding(&mut mods)?;
+        // `add.f32.f16` and the like add a half to an `.f32`.
+        let narrow = if let "add" | "sub" = i.opcode { self.narrow_factor(ty, &mut mods)? } else { ty };
+        self.done(&mods)?;
         let [d, a, b] = self.operands(i)?;
-        let (mut a, mut b) = (self.source(a, ty)?, self.source(b, ty)?);
+        let (mut a, mut b) = (self.factor(a, narrow, ty)?, self.source(b, ty)?);
         if flush {
             (a, b) = (self.flush(a), self.flush(b));
         }
         let value = match i.opcode {
-            "add" => self.b.ins().fadd(a, b),
-            "sub" => self.b.ins().fsub(a, b),
-            "mul" => self.b.ins().fmul(a, b),
-            "div" => self.b.ins().fdiv(a, b),
-            _ => self.extremum(ty, a, b, i.opcode == "min", propagate),
+            "div" if approximate => self.approximate_quotient(ty, a, b)?,
+            "add" if mode == Mode::Nearest => self.b.ins().fadd(a, b),
+            "sub" if mode == Mode::Nearest => self.b.ins().fsub(a, b),
+            "mul" if mode == Mode::Nearest => self.b.ins().fmul(a, b),
+            "div" if mode == Mode::Nearest => self.b.ins().fdiv(a, b),
+            "add" => self.directed(Operation::Add, ty, mode, &[a, b])?,
+            "sub" => self.directed(Operation::Sub, ty, mode, &[a, b])?,
+            "mul" => self.directed(Operation::Mul, ty, mode, &[a, b])?,
+            _ => self.directed(Operation::Div, ty, mode, &[a, b])?,
         };
         let value = self.finish(ty, value, flush, saturate);
+        self.assign(d, ty, value)
+    }
+
+    /// `div.approx`: a divisor above 2^126 gives 0, or a NaN where the dividend is infinite.
+    fn approximate_quotient(&mut self, ty: Ty, a: Value, b: Value) -> Lowered<Value> {
+        if ty != Ty::F32 {
+            return Err(self.unsupported(".approx", "only `.f32` divides roughly"));
+        }
+        let quotient = self.b.ins().fdiv(a, b);
+        let product = {
+            let zero = self.b.ins().f32const(0.0);
+            let zero = self.b.ins().fcopysign(zero, quotient);
+            let size = self.b.ins().fabs(a);
+            self.b.ins().fmul(size, zero)
+        };
+        let magnitude = self.b.ins().fabs(b);
+        let bound = self.b.ins().f32const(f32::from_bits(0x7e80_0000));
+        let infinity = self.b.ins().f32const(f32::INFINITY);
+        let large = self.b.ins().fcmp(FloatCC::GreaterThan, magnitude, bound);
+        let finite = self.b.ins().fcmp(FloatCC::LessThan, magnitude, infinity);
+        let outside = self.b.ins().band(large, finite);
+        Ok(self.select(outside, product, quotient))
+    }
+
+    /// `min` and `max` of two operands, or of three.
+    fn float_extremum(
+        &mut self,
+        i: &Instruction<'a>,
+        ty: Ty,
+        flush: bool,
+        mut mods: Modifiers<'_, 'a>,
+    ) -> Lowered {
+        let (propagate, xor) = (mods.take(".NaN"), mods.take(".xorsign"));
+        let absolute = mods.take(".abs");
+        self.done(&mods)?;
+        let (d, sources) = match i.operands.as_slice() {
+            [d, rest @ ..] if rest.len() == 2 || rest.len() == 3 && ty == Ty::F32 && !xor => (d, rest),
+            _ => return Err(self.type_error("takes 3 operands")),
+        };
+        if xor && !absolute || ty != Ty::F32 && (propagate || absolute) {
+            let token = if propagate { ".NaN" } else { ".xorsign" };
+            return Err(self.unsupported(token, "`.NaN` and `.xorsign.abs` are for `.f32` and halves"));
+        }
+        let mut values = Vec::with_capacity(sources.len());
+        for source in sources {
+            let value = self.source(source, ty)?;
+            values.push(if flush { self.flush(value) } else { value });
+        }
+        let (a, b) = (values[0], values[1]);
+        if absolute {
+            values = values.into_iter().map(|v| self.b.ins().fabs(v)).collect();
+        }
+        let min = i.opcode == "min";
+        let mut found = self.extremum(ty, values[0], values[1], min, propagate);
+        if let Some(c) = values.get(2) {
+            found = self.extremum(ty, found, *c, min, propagate);
+        }
+        if xor {
+            // The sign of the product is that of both signs; a NaN stays as it is, by class.
+            let (a, b) = (self.bitcast(a, types::I32), self.bitcast(b, types::I32));
+            let sign = self.b.ins().bxor(a, b);
+            let sign = self.bitcast(sign, types::F32);
+            found = self.b.ins().fcopysign(found, sign);
+        }
+        let value = self.finish(ty, found, flush, false);
         self.assign(d, ty, value)
     }
 
@@ -131,6 +195,9 @@ impl<'a> Lower<'_, '_, 'a> {
 
     pub(super) fn fma(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
         let ty = self.ty(&mut mods)?;
+        if ty.is_half() {
+            return self.half_fma(i, ty, mods);
+        }
         if !ty.is_float() {
             return Err(self.bad_type(ty));
         }
@@ -141,29 +208,37 @@ impl<'a> Lower<'_, '_, 'a> {
     fn fused(&mut self, i: &Instruction<'a>, ty: Ty, mut mods: Modifiers<'_, 'a>) -> Lowered {
         let flush = self.flushes(&mut mods, ty)?;
         let saturate = mods.take(".sat");
-        self.rounding(&mut mods)?;
+        let mode = self.rounding(&mut mods)?;
+        let narrow = self.narrow_factor(ty, &mut mods)?;
         self.done(&mods)?;
         let [d, a, b, c] = self.operands(i)?;
-        let (mut a, mut b, mut c) = (self.source(a, ty)?, self.source(b, ty)?, self.source(c, ty)?);
+        let (mut a, mut b) = (self.factor(a, narrow, ty)?, self.factor(b, narrow, ty)?);
+        let mut c = self.source(c, ty)?;
         if flush {
             (a, b, c) = (self.flush(a), self.flush(b), self.flush(c));
         }
-        let value = self.b.ins().fma(a, b, c);
+        let value = match mode {
+            Mode::Nearest => self.b.ins().fma(a, b, c),
+            _ => self.directed(Operation::Fma, ty, mode, &[a, b, c])?,
+        };
         let value = self.finish(ty, value, flush, saturate);
         self.assign(d, ty, value)
     }
 
     pub(super) fn float_function(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
         let ty = self.ty(&mut mods)?;
-        let flush = self.flushes(&mut mods, ty)?;
-        let approximate = mods.take(".approx");
-        if !approximate {
-            self.rounding(&mut mods)?;
+        if ty.is_half() {
+            return self.half_function(i, ty, mods);
         }
+        let approximate = mods.take(".approx");
+        if ty == Ty::F64 && approximate {
+            return self.gross(i, mods);
+        }
+        let flush = self.flushes(&mut mods, ty)?;
+        let mode = if approximate { Mode::Nearest } else { self.rounding(&mut mods)? };
         self.done(&mods)?;
         let root_or_inverse = matches!(i.opcode, "sqrt" | "rcp");
-        let known = ty == Ty::F32 || ty == Ty::F64 && (root_or_inverse || i.opcode == "rsqrt");
-        if !known {
+        if ty != Ty::F32 && !(ty == Ty::F64 && root_or_inverse) {
             return Err(self.bad_type(ty));
         }
         if !approximate && !root_or_inverse {
@@ -175,6 +250,11 @@ impl<'a> Lower<'_, '_, 'a> {
             a = self.flush(a);
         }
         let value = match i.opcode {
+            "sqrt" if mode != Mode::Nearest => self.directed(Operation::Sqrt, ty, mode, &[a])?,
+            "rcp" if mode != Mode::Nearest => {
+                let one = self.float_constant(ty, 1.0);
+                self.directed(Operation::Div, ty, mode, &[one, a])?
+            }
             "sqrt" => self.b.ins().sqrt(a),
             "rcp" => {
                 let one = self.float_constant(ty, 1.0);

@@ -34,9 +34,15 @@ fn double(ty: Ty) -> Option<Ty> {
 impl<'a> Lower<'_, '_, 'a> {
     /// The arithmetic that integers and floats share by name.
     pub(super) fn arithmetic(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
+        if let Some(signed) = mods.take_any(&[(".u16x2", false), (".s16x2", true)]) {
+            return self.integer_pair(i, signed, mods);
+        }
         let ty = self.ty(&mut mods)?;
         if ty.is_float() {
             return self.float_arithmetic(i, ty, mods);
+        }
+        if ty.is_half() {
+            return self.half_arithmetic(i, ty, mods);
         }
         let bits = ty.bits();
         if !(16..=64).contains(&bits) || ty.is_untyped() || ty == Ty::Pred {
@@ -54,6 +60,7 @@ impl<'a> Lower<'_, '_, 'a> {
                 self.assign(d, ty, value)
             }
             "min" | "max" => {
+                let relu = ty == Ty::S32 && mods.take(".relu");
                 self.done(&mods)?;
                 let [d, a, b] = self.operands(i)?;
                 let (a, b) = (self.source(a, ty)?, self.source(b, ty)?);
@@ -62,6 +69,12 @@ impl<'a> Lower<'_, '_, 'a> {
                     ("min", false) => self.b.ins().umin(a, b),
                     (_, true) => self.b.ins().smax(a, b),
                     (_, false) => self.b.ins().umax(a, b),
+                };
+                let value = if relu {
+                    let zero = self.int(types::I32, 0);
+                    self.b.ins().smax(value, zero)
+                } else {
+                    value
                 };
                 self.assign(d, ty, value)
             }

@@ -32,7 +32,7 @@ const SPACES: [(&str, Space); 8] = [
 ];
 
 /// Cache operators and hints, which change nothing here.
-const CACHE_HINTS: [&str; 21] = [
+const CACHE_HINTS: [&str; 23] = [
     ".ca",
     ".cg",
     ".cs",
@@ -49,6 +49,8 @@ const CACHE_HINTS: [&str; 21] = [
     ".L2::evict_normal",
     ".L2::evict_first",
     ".L2::evict_last",
+    ".L2::evict_unchanged",
+    ".mmio",
     ".L2::64B",
     ".L2::128B",
     ".L2::256B",
@@ -70,7 +72,7 @@ impl<'a> Lower<'_, '_, 'a> {
         mods.take_any(&SPACES)
     }
 
-    fn skip_hints(mods: &mut Modifiers<'_, '_>) {
+    pub(super) fn skip_hints(mods: &mut Modifiers<'_, '_>) {
         for hint in CACHE_HINTS {
             mods.take(hint);
         }
@@ -240,7 +242,8 @@ impl<'a> Lower<'_, '_, 'a> {
             1 => types::I8,
             2 => types::I16,
             4 => types::I32,
-            _ => types::I64,
+            8 => types::I64,
+            _ => types::I128,
         }
     }
 
@@ -251,7 +254,7 @@ impl<'a> Lower<'_, '_, 'a> {
         self.b.ins().atomic_load(ty, flags, address)
     }
 
-    fn load_one(
+    pub(super) fn load_one(
         &mut self,
         place: Place<'a>,
         at: u32,
@@ -278,7 +281,14 @@ impl<'a> Lower<'_, '_, 'a> {
         }
     }
 
-    fn store_one(&mut self, place: Place<'a>, at: u32, ty: Ty, value: Value, strong: bool) -> Lowered {
+    pub(super) fn store_one(
+        &mut self,
+        place: Place<'a>,
+        at: u32,
+        ty: Ty,
+        value: Value,
+        strong: bool,
+    ) -> Lowered {
         match place {
             Place::Scalar(name, offset) => self.write_scalar(name, offset + i64::from(at), ty, value),
             Place::Memory(address, offset) => {
@@ -346,12 +356,12 @@ impl<'a> Lower<'_, '_, 'a> {
         Ok(())
     }
 
-    fn vector(mods: &mut Modifiers<'_, '_>) -> u32 {
+    pub(super) fn vector(mods: &mut Modifiers<'_, '_>) -> u32 {
         mods.take_any(&[(".v2", 2), (".v4", 4), (".v8", 8)]).unwrap_or(1)
     }
 
     /// The registers of an access of `count` elements.
-    fn elements<'i>(&self, operand: &'i Operand<'a>, count: u32) -> Lowered<&'i [Operand<'a>]> {
+    pub(super) fn elements<'i>(&self, operand: &'i Operand<'a>, count: u32) -> Lowered<&'i [Operand<'a>]> {
         match operand {
             Operand::Vector(items) if count > 1 && items.len() == count as usize => Ok(items),
             Operand::Vector(items) if count > 1 => {
@@ -370,7 +380,7 @@ impl<'a> Lower<'_, '_, 'a> {
         let count = Self::vector(&mut mods);
         let ty = self.ty(&mut mods)?;
         self.done(&mods)?;
-        if ty == Ty::Pred {
+        if ty == Ty::Pred || ty.is_half() || ty == Ty::B128 && (strong || count > 1) {
             return Err(self.bad_type(ty));
         }
         let [d, a] = self.operands(i)?;
@@ -401,7 +411,7 @@ impl<'a> Lower<'_, '_, 'a> {
         let count = Self::vector(&mut mods);
         let ty = self.ty(&mut mods)?;
         self.done(&mods)?;
-        if ty == Ty::Pred {
+        if ty == Ty::Pred || ty.is_half() || ty == Ty::B128 && (strong || count > 1) {
             return Err(self.bad_type(ty));
         }
         if space == Some(Space::Const) {

@@ -18,12 +18,16 @@ mod check;
 mod compare;
 mod control;
 mod convert;
+mod copy;
 mod float;
 mod func;
+mod half;
 mod int;
 mod memory;
 mod module;
 mod operand;
+mod pick;
+mod rounding;
 mod sync;
 
 pub(crate) use module::{Code, EntryCode, Global, compile};

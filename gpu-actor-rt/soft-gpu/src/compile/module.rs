@@ -92,6 +92,8 @@ pub(super) struct Env<'p, 'a> {
     pub(super) sites: Sites,
     /// The signatures of functions and of indirect calls, each once.
     pub(super) signatures: Vec<ClifSignature>,
+    /// Address and size of each `.const` variable.
+    pub(super) constants: Vec<(u64, u64)>,
     device: Arc<DeviceInner>,
     globals: Vec<Global>,
     /// Places to be filled with a function's address once there is one.
@@ -108,7 +110,8 @@ pub(super) fn clif(ty: Ty) -> Type {
             1 => types::I8,
             2 => types::I16,
             4 => types::I32,
-            _ => types::I64,
+            8 => types::I64,
+            _ => types::I128,
         },
     }
 }
@@ -173,6 +176,7 @@ pub(crate) fn compile<'a>(
         text,
         sites: Sites::default(),
         signatures: Vec::new(),
+        constants: Vec::new(),
         device: Arc::clone(device),
         globals: Vec::new(),
         function_addresses: Vec::new(),
@@ -369,6 +373,9 @@ impl<'p, 'a> Env<'p, 'a> {
             Err(e) => return error(LoadErrorKind::Type, e.to_string()),
         };
         let address = memory.address();
+        if variable.space == Space::Const {
+            self.constants.push((address, variable.size()));
+        }
         let mut bytes = Vec::new();
         for init in &variable.init {
             self.initial_bytes(variable, *init, address + bytes.len() as u64, &mut bytes)?;

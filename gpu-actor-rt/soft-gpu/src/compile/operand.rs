@@ -45,10 +45,9 @@ impl<'a> Lower<'_, '_, 'a> {
         if register == Ty::Pred || instruction == Ty::Pred {
             return register == instruction;
         }
+        let class = |ty: Ty| (ty.is_float(), ty.is_half());
         register.size() == instruction.size()
-            && (register.is_untyped()
-                || instruction.is_untyped()
-                || register.is_float() == instruction.is_float())
+            && (register.is_untyped() || instruction.is_untyped() || class(register) == class(instruction))
     }
 
     fn mismatch(&self, name: &str, register: Ty, instruction: Ty) -> LoadError {
@@ -110,7 +109,7 @@ impl<'a> Lower<'_, '_, 'a> {
     /// A source that may be in a register wider than `ty`, as `st` and `cvt` allow.
     pub(super) fn wide_source(&mut self, operand: &Operand<'a>, ty: Ty) -> Lowered<Value> {
         if let Operand::Name(name) = operand
-            && ty.is_int()
+            && (ty.is_int() || ty.is_half())
             && let Some(Entity::Register { var, ty: register }) = self.find(name)
             && register.size() > ty.size()
             && register.is_int()
@@ -119,6 +118,11 @@ impl<'a> Lower<'_, '_, 'a> {
             return Ok(self.b.ins().ireduce(clif(ty), value));
         }
         self.source(operand, ty)
+    }
+
+    /// Whether a name is that of a predicate register.
+    pub(super) fn is_predicate(&mut self, name: &'a str) -> bool {
+        matches!(self.find(name), Some(Entity::Register { ty: Ty::Pred, .. }))
     }
 
     /// A predicate, possibly negated.
@@ -150,7 +154,11 @@ impl<'a> Lower<'_, '_, 'a> {
             Some(Entity::Register { var, ty: register }) => {
                 let value = if Self::compatible(register, ty) {
                     self.bitcast(value, clif(register))
-                } else if wide && ty.is_int() && register.is_int() && register.size() > ty.size() {
+                } else if wide
+                    && (ty.is_int() || ty.is_half())
+                    && register.is_int()
+                    && register.size() > ty.size()
+                {
                     self.resize(value, clif(register), ty.is_signed())
                 } else {
                     return Err(self.mismatch(name, register, ty));

@@ -14,12 +14,16 @@ impl<'a> Lower<'_, '_, 'a> {
     fn warp(
         &mut self,
         kind: WarpKind,
-        mask: &Operand<'a>,
+        mask: Option<&Operand<'a>>,
         value: Value,
         source: Option<Value>,
         clamp: Option<Value>,
     ) -> Lowered<(Value, Value)> {
-        let mask = self.source(mask, Ty::B32)?;
+        let mask = match mask {
+            Some(mask) => self.source(mask, Ty::B32)?,
+            // Without `.sync`: all lanes of the warp that have not ended.
+            None => self.int(types::I32, u64::MAX),
+        };
         let kind = self.int(types::I32, kind as u64);
         let zero = self.int(types::I32, 0);
         let value = self.resize(value, types::I64, false);
@@ -56,8 +60,11 @@ impl<'a> Lower<'_, '_, 'a> {
             self.done(&mods)?;
             let [mask] = self.operands(i)?;
             let value = self.zero64();
-            self.warp(WarpKind::Sync, mask, value, None, None)?;
+            self.warp(WarpKind::Sync, Some(mask), value, None, None)?;
             return Ok(());
+        }
+        if mods.take(".cluster") {
+            return Err(self.unsupported(".cluster", "there are no clusters of blocks"));
         }
         let _ = mods.take(".cta");
         let _ = mods.take(".aligned");
@@ -125,7 +132,7 @@ impl<'a> Lower<'_, '_, 'a> {
 
     /// `vote.sync.{all,any,uni}.pred p, q, mask;` and `vote.sync.ballot.b32 d, q, mask;`
     pub(super) fn vote(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
-        self.needs_sync(&mut mods)?;
+        let sync = mods.take(".sync");
         let kind = mods.take_any(&[
             (".all", WarpKind::VoteAll),
             (".any", WarpKind::VoteAny),
@@ -140,25 +147,23 @@ impl<'a> Lower<'_, '_, 'a> {
         if ty != if kind == WarpKind::VoteBallot { Ty::B32 } else { Ty::Pred } {
             return Err(self.bad_type(ty));
         }
-        let [d, q, mask] = self.operands(i)?;
+        let (d, q, mask) = match (i.operands.as_slice(), sync) {
+            ([d, q, mask], true) => (d, q, Some(mask)),
+            ([d, q], false) => (d, q, None),
+            _ => return Err(self.type_error("takes 3 operands with `.sync` and 2 without")),
+        };
         let q = self.predicate(q)?;
         let (value, predicate) = self.warp(kind, mask, q, None, None)?;
         self.assign(d, ty, if ty == Ty::Pred { predicate } else { value })
     }
 
     fn needs_sync(&self, mods: &mut Modifiers<'_, '_>) -> Lowered {
-        if mods.take(".sync") {
-            return Ok(());
-        }
-        Err(self.unsupported(
-            self.opcode,
-            "the form without `.sync` does not exist on the targets this device knows",
-        ))
+        if mods.take(".sync") { Ok(()) } else { Err(self.type_error("needs `.sync`")) }
     }
 
     /// `shfl.sync.{up,down,bfly,idx}.b32 d[|p], a, b, c, mask;`
     pub(super) fn shfl(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
-        self.needs_sync(&mut mods)?;
+        let sync = mods.take(".sync");
         let kind = mods.take_any(&[
             (".up", WarpKind::ShflUp),
             (".down", WarpKind::ShflDown),
@@ -171,7 +176,11 @@ impl<'a> Lower<'_, '_, 'a> {
         if ty != Ty::B32 {
             return Err(self.bad_type(ty));
         }
-        let [d, a, b, c, mask] = self.operands(i)?;
+        let (d, a, b, c, mask) = match (i.operands.as_slice(), sync) {
+            ([d, a, b, c, mask], true) => (d, a, b, c, Some(mask)),
+            ([d, a, b, c], false) => (d, a, b, c, None),
+            _ => return Err(self.type_error("takes 5 operands with `.sync` and 4 without")),
+        };
         let (d, p) = self.pair(d)?;
         let (a, b, c) = (self.source(a, ty)?, self.source(b, Ty::B32)?, self.source(c, Ty::B32)?);
         let (value, predicate) = self.warp(kind, mask, a, Some(b), Some(c))?;
@@ -198,7 +207,7 @@ impl<'a> Lower<'_, '_, 'a> {
             return Err(self.type_error("only `match.all` has a predicate"));
         }
         let a = self.source(a, ty)?;
-        let (value, predicate) = self.warp(kind, mask, a, None, None)?;
+        let (value, predicate) = self.warp(kind, Some(mask), a, None, None)?;
         self.assign(&d, Ty::B32, value)?;
         match p {
             Some(p) => self.assign(&p, Ty::Pred, predicate),
@@ -232,7 +241,7 @@ impl<'a> Lower<'_, '_, 'a> {
         let Some(kind) = kind else { return Err(self.bad_type(ty)) };
         let [d, a, mask] = self.operands(i)?;
         let a = self.source(a, ty)?;
-        let (value, _) = self.warp(kind, mask, a, None, None)?;
+        let (value, _) = self.warp(kind, Some(mask), a, None, None)?;
         self.assign(d, ty, value)
     }
 
@@ -244,7 +253,7 @@ impl<'a> Lower<'_, '_, 'a> {
         let (d, p) = self.pair(d)?;
         let Some(p) = p else { return Err(self.type_error("needs `d|p`")) };
         let value = self.zero64();
-        let (leader, predicate) = self.warp(WarpKind::Elect, mask, value, None, None)?;
+        let (leader, predicate) = self.warp(WarpKind::Elect, Some(mask), value, None, None)?;
         self.assign(&d, Ty::B32, leader)?;
         self.assign(&p, Ty::Pred, predicate)
     }
@@ -274,11 +283,19 @@ impl<'a> Lower<'_, '_, 'a> {
     }
 
     pub(super) fn pmevent(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
-        if mods.take(".mask") {
-            return Err(self.unsupported(".mask", "only single events are known"));
-        }
+        let mask = mods.take(".mask");
         self.done(&mods)?;
         let [event] = self.operands(i)?;
+        if mask {
+            let Operand::Int(events @ 0..=0xffff) = event else {
+                return Err(self.type_error("a mask of events is a constant of 16 bits"));
+            };
+            for number in (0..16).filter(|n| events >> n & 1 == 1) {
+                let number = self.int(types::I32, number);
+                self.host(&host::PMEVENT, &[self.context, number]);
+            }
+            return Ok(());
+        }
         let Operand::Int(number @ 0..=15) = event else {
             return Err(self.type_error("an event is a constant from 0 to 15"));
         };

@@ -19,6 +19,13 @@ pub(crate) enum Ty {
     S64,
     F32,
     F64,
+    F16,
+    Bf16,
+    /// Two halves in 32 bits.
+    F16x2,
+    Bf16x2,
+    /// 128 bits, which are moved and exchanged but never computed with.
+    B128,
     Pred,
 }
 
@@ -41,6 +48,11 @@ impl Ty {
             ".f32" => Ty::F32,
             ".f64" => Ty::F64,
             ".pred" => Ty::Pred,
+            ".f16" => Ty::F16,
+            ".bf16" => Ty::Bf16,
+            ".f16x2" => Ty::F16x2,
+            ".bf16x2" => Ty::Bf16x2,
+            ".b128" => Ty::B128,
             _ => return None,
         })
     }
@@ -49,9 +61,10 @@ impl Ty {
     pub(crate) fn size(self) -> u32 {
         match self {
             Ty::B8 | Ty::U8 | Ty::S8 | Ty::Pred => 1,
-            Ty::B16 | Ty::U16 | Ty::S16 => 2,
-            Ty::B32 | Ty::U32 | Ty::S32 | Ty::F32 => 4,
+            Ty::B16 | Ty::U16 | Ty::S16 | Ty::F16 | Ty::Bf16 => 2,
+            Ty::B32 | Ty::U32 | Ty::S32 | Ty::F32 | Ty::F16x2 | Ty::Bf16x2 => 4,
             Ty::B64 | Ty::U64 | Ty::S64 | Ty::F64 => 8,
+            Ty::B128 => 16,
         }
     }
 
@@ -59,8 +72,19 @@ impl Ty {
         self.size() * 8
     }
 
+    /// A float that the host computes with.
     pub(crate) fn is_float(self) -> bool {
         matches!(self, Ty::F32 | Ty::F64)
+    }
+
+    /// A half, or two.
+    pub(crate) fn is_half(self) -> bool {
+        matches!(self, Ty::F16 | Ty::Bf16 | Ty::F16x2 | Ty::Bf16x2)
+    }
+
+    /// Two halves.
+    pub(crate) fn is_pair(self) -> bool {
+        matches!(self, Ty::F16x2 | Ty::Bf16x2)
     }
 
     pub(crate) fn is_signed(self) -> bool {
@@ -73,7 +97,7 @@ impl Ty {
 
     /// An integer or untyped.
     pub(crate) fn is_int(self) -> bool {
-        !self.is_float() && self != Ty::Pred
+        !self.is_float() && !self.is_half() && !matches!(self, Ty::Pred | Ty::B128)
     }
 
     /// The untyped type of `size` bytes.
@@ -106,6 +130,11 @@ impl fmt::Display for Ty {
             Ty::F32 => ".f32",
             Ty::F64 => ".f64",
             Ty::Pred => ".pred",
+            Ty::F16 => ".f16",
+            Ty::Bf16 => ".bf16",
+            Ty::F16x2 => ".f16x2",
+            Ty::Bf16x2 => ".bf16x2",
+            Ty::B128 => ".b128",
         })
     }
 }
@@ -163,7 +192,7 @@ pub(crate) struct Variable<'a> {
 
 impl Variable<'_> {
     pub(crate) fn is_scalar(&self) -> bool {
-        self.elements.is_none() && self.vector == 1
+        self.elements.is_none() && self.vector == 1 && self.ty != Ty::B128
     }
 
     /// Size in bytes; the parser has checked that it fits.

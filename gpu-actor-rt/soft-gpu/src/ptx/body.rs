@@ -1,6 +1,6 @@
 //! Bodies: statements, instructions and their operands.
 
-use super::ast::{Base, Guard, Instruction, Operand, Registers, Signature, Statement};
+use super::ast::{Base, Guard, Instruction, Operand, Registers, Signature, Statement, Ty};
 use super::lexer::{Kind, Token};
 use super::parser::{Parse, Parser, unsupported};
 
@@ -82,6 +82,9 @@ impl<'a> Parser<'_, 'a> {
         self.next();
         let token = self.peek();
         let (ty, vector, _) = self.variable_type()?;
+        if matches!(ty, Ty::Bf16 | Ty::Bf16x2) {
+            return Err(unsupported(token, "not a type of registers: use `.b16`, or `.b32` for two"));
+        }
         if vector != 1 {
             return Err(unsupported(
                 token,

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+pub(crate) mod exact;
 pub(crate) mod ops;
 
 use soft_gpu::{Arg, Device, DeviceConfig, Launch, LaunchConfig, LoadError, Mode, Module};

@@ -2,6 +2,7 @@
 
 use soft_gpu::{Arg, Device, LaunchConfig, Status};
 
+use super::exact::{BF16, F16, Format};
 use super::{launch, load};
 
 /// How results are compared.
@@ -13,6 +14,10 @@ pub(crate) enum Compare {
     F32,
     /// As `.f64`: any NaN is as good as another.
     F64,
+    /// As `.f16`, one or two: any NaN is as good as another.
+    F16,
+    /// As `.bf16`, one or two: any NaN is as good as another.
+    Bf16,
 }
 
 /// One instruction under test: `d`, `a`, `b` and `c` are its registers, `%p<8>` and `%t<8>` (.b32) are free to use.
@@ -24,7 +29,15 @@ pub(crate) struct Op<'a> {
 }
 
 fn same(compare: Compare, left: u64, right: u64) -> bool {
+    let halves = |format: Format| {
+        [0, 16, 32, 48].into_iter().all(|at| {
+            let (l, r) = (left >> at & 0xffff, right >> at & 0xffff);
+            l == r || format.is_nan(l) && format.is_nan(r)
+        })
+    };
     match compare {
+        Compare::F16 => halves(F16),
+        Compare::Bf16 => halves(BF16),
         Compare::Bits => left == right,
         Compare::F32 => {
             let (l, r) = (f32::from_bits(left as u32), f32::from_bits(right as u32));
@@ -47,7 +60,10 @@ impl Op<'_> {
         expected: impl Fn(u64, u64, u64) -> u64,
     ) {
         let [d, a, b, c] = self.types;
-        let width = |ty: &str| ty.trim_start_matches(['b', 'u', 's', 'f']).to_owned();
+        let width = |ty: &str| match ty {
+            "f16x2" => "32".to_owned(),
+            _ => ty.trim_start_matches(['b', 'u', 's', 'f']).to_owned(),
+        };
         let body = self.body;
         let text = format!(
             ".visible .entry k(.param .u64 in, .param .u64 out, .param .u32 n) {{
