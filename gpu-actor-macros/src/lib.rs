@@ -8,14 +8,15 @@
 //!
 //! Handlers and device functions are ordinary Rust, of which there is on the device:
 //!
-//! - `let`, annotated or not, with or without a value; `const` and `use` items;
-//! - integers of 8 to 64 bits, `usize` and `isize` in locals, `f32`, `f64`, `bool`, arrays of fixed length, structs with
-//!   `#[derive(GpuData)]`; their literals and constants;
+//! - `let`, annotated or not, with or without a value, with patterns; `const` and `use` items;
+//! - integers of 8 to 64 bits, `usize` and `isize` in locals, `f32`, `f64`, `bool`, arrays of fixed length, structs and enums
+//!   with `#[derive(GpuData)]`, `Option`, `Result`, tuples in locals; their literals, constructors and constants;
 //! - all operators of these types, compound assignment, short-circuit `&&` and `||`, `as`;
 //! - fields, indices, `array.len()`, array literals;
 //! - blocks, `if` and `else` and `loop` as statements and as values, `while`, `for` over ranges with two bounds and over
 //!   arrays, with `rev`, `step_by` and `enumerate`, `break` and `continue`, labelled or not, labelled blocks, `return`;
-//! - calls of functions marked `#[gpu_fn]`;
+//! - `match`, `if let` and its chains, `while let`, `let ... else`, `matches!`, with all patterns but references;
+//! - calls of functions marked `#[gpu_fn]`; `is_some`, `is_none`, `is_ok`, `is_err`, `unwrap_or`, `unwrap` and `expect`;
 //! - the methods of numbers that a device computes exactly as the standard library does:
 //!   `abs`, `abs_diff`, `ceil`, `clamp`, `copysign`, `count_ones`, `count_zeros`, `div_euclid`, `floor`, `fract`,
 //!   `is_finite`, `is_infinite`, `is_nan`, `is_negative`, `is_positive`, `is_power_of_two`, `is_sign_negative`,
@@ -55,8 +56,8 @@ use proc_macro::TokenStream;
 /// # On a struct
 ///
 /// The struct becomes the state that lives in device memory: `#[repr(C)]`, `Clone` and `Copy` are added where they are missing
-/// (put `#[gpu_actor]` above `#[derive(..)]`, so that it sees them). Its fields are numbers, `bool`, arrays, ids of actors
-/// and structs with `#[derive(GpuData)]`. The state of a new actor is the type's [`Default`].
+/// (put `#[gpu_actor]` above `#[derive(..)]`, so that it sees them). Its fields are numbers, `bool`, arrays, `Option`, `Result`,
+/// ids of actors, and structs and enums with `#[derive(GpuData)]`. The state of a new actor is the type's [`Default`].
 ///
 /// Options:
 ///
@@ -205,10 +206,11 @@ pub fn gpu_fn(options: TokenStream, item: TokenStream) -> TokenStream {
     gpu_fn::expand(&options.into(), &item.into()).into()
 }
 
-/// Makes a struct plain data that host and device share: for messages, replies, state and locals of handlers.
+/// Makes a struct or an enum plain data that host and device share: for messages, replies, state and locals of handlers.
 ///
-/// The struct is `Copy`, has `#[repr(C)]` and named fields of numbers, `bool`, arrays and other such structs. Values are
-/// written and read field by field: padding is zero, and any bytes are a valid value (of a `bool` the lowest bit counts).
+/// A struct is `Copy` and has `#[repr(C)]`; an enum is `Copy` and has `#[repr(u8)]`, or a wider integer. Fields are numbers,
+/// `bool`, arrays, `Option`, `Result` and other such types. Values are written and read field by field: padding is zero, and
+/// any bytes are a valid value (of a `bool` the lowest bit counts, an unknown tag reads as one of the variants).
 ///
 /// ```
 /// use gpu_actor_rt::prelude::*;
@@ -222,10 +224,29 @@ pub fn gpu_fn(options: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 ///
 /// let sample = Sample { at: 1, value: 2.0, valid: true };
-/// let mut bytes = [0xff; size_of::<Sample>()];
+/// let mut bytes = [0xff; 16];
 /// sample.encode(&mut bytes);
 /// assert_eq!(bytes[13..], [0, 0, 0]);
 /// assert_eq!(Sample::decode(&bytes), sample);
+///
+/// /// What a sensor says: a tag, then what the variant holds.
+/// #[derive(GpuData, Clone, Copy, Debug, PartialEq)]
+/// #[repr(u8)]
+/// enum Report {
+///     Silent,
+///     Measured(Sample),
+///     Broken { code: u16 },
+/// }
+///
+/// #[gpu_fn]
+/// fn value(report: Report) -> Option<f32> {
+///     match report {
+///         Report::Measured(Sample { value, valid: true, .. }) => Some(value),
+///         _ => None,
+///     }
+/// }
+/// assert_eq!(value(Report::Measured(sample)), Some(2.0));
+/// assert_eq!(value(Report::Broken { code: 1 }), None);
 /// ```
 #[proc_macro_derive(GpuData)]
 pub fn gpu_data(item: TokenStream) -> TokenStream {

@@ -1,5 +1,6 @@
 //! Actors for the suites in `tests/`, and the documentation outside the crates as compiled examples.
 
+pub mod accounts;
 pub mod actors;
 
 /// The README's code blocks, compiled and run.

@@ -10,9 +10,9 @@ fn book() -> PathBuf {
 }
 
 fn chapters() -> Vec<PathBuf> {
-    let mut found: Vec<_> = fs::read_dir(book())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+    let files = |directory: PathBuf| fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let mut found: Vec<_> = files(book())
+        .flat_map(|path| if path.is_dir() { files(path).collect() } else { vec![path] })
         .filter(|path| path.extension().is_some_and(|e| e == "md"))
         .collect();
     found.sort();
@@ -24,7 +24,7 @@ fn chapters() -> Vec<PathBuf> {
 fn every_chapter_is_in_the_summary_and_every_link_of_it_exists() {
     let summary = fs::read_to_string(book().join("SUMMARY.md")).unwrap();
     for chapter in chapters() {
-        let name = chapter.file_name().unwrap().to_str().unwrap();
+        let name = chapter.strip_prefix(book()).unwrap().to_str().unwrap();
         assert!(
             name == "SUMMARY.md" || summary.contains(&format!("({name})")),
             "{name} is not in the summary"
@@ -45,7 +45,7 @@ fn every_rust_listing_is_an_anchor_in_compiled_code() {
             let place = format!("{}: `{body}`", chapter.display());
             let include = body.strip_prefix("{{#include ").and_then(|rest| rest.strip_suffix("}}"));
             let (file, anchor) = include.expect(&place).rsplit_once(':').expect(&place);
-            let source = fs::read_to_string(book().join(file)).expect(&place);
+            let source = fs::read_to_string(chapter.parent().unwrap().join(file)).expect(&place);
             for mark in ["ANCHOR", "ANCHOR_END"] {
                 let line = format!("// {mark}: {anchor}");
                 assert_eq!(source.lines().filter(|l| l.trim() == line).count(), 1, "{place}: no `{line}`");
