@@ -3,16 +3,17 @@
 //! Functions and types have separate namespaces, so that one `use` imports both; and the twin is an associated function
 //! rather than one in a module, so that it sees the names that the function itself sees, in a function body too.
 
-use crate::body::Parser;
-use crate::emit::{self, function_body, quiet, rt};
+use crate::body::{Parser, Receiver};
+use crate::emit::{function_body, quiet, rt};
 use crate::errors::Errors;
-use crate::groups;
-use crate::signature::{self, Parameter};
+use crate::recursion::{self, Node};
+use crate::signature;
 use crate::types::Use;
+use crate::{gpu_impl, groups};
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::quote;
 use syn::spanned::Spanned;
-use syn::{FnArg, ItemFn};
+use syn::{FnArg, Item, ItemFn};
 
 /// Expands the attribute.
 pub(crate) fn expand(options: &TokenStream, item: &TokenStream) -> TokenStream {
@@ -20,49 +21,66 @@ pub(crate) fn expand(options: &TokenStream, item: &TokenStream) -> TokenStream {
     if !options.is_empty() {
         errors.at(options, "#[gpu_fn] takes no options");
     }
-    let Some(mut function) = errors.take(syn::parse2::<ItemFn>(item.clone())) else {
+    let Some(parsed) = errors.take(syn::parse2::<Item>(item.clone())) else {
         return errors.into_tokens();
     };
-    groups::in_function(&mut function);
-    let twin = twin(&function, &mut errors);
-    let errors = errors.into_tokens();
-    quote!(#function #twin #errors)
+    match parsed {
+        Item::Fn(mut function) => {
+            groups::in_function(&mut function);
+            let twin = twin(&function, &mut errors);
+            let errors = errors.into_tokens();
+            quote!(#function #twin #errors)
+        }
+        Item::Impl(mut block) => {
+            groups::in_impl(&mut block);
+            let twins = gpu_impl::expand(&block, &mut errors);
+            let errors = errors.into_tokens();
+            for item in &mut block.items {
+                if let syn::ImplItem::Fn(function) = item {
+                    // One too many has been reported.
+                    function.attrs.retain(|attribute| !gpu_impl::is_gpu_fn(attribute));
+                }
+            }
+            quote!(#block #twins #errors)
+        }
+        other => {
+            errors.at(other, "#[gpu_fn] stands on functions, and on impl blocks of your own types");
+            let errors = errors.into_tokens();
+            quote!(#item #errors)
+        }
+    }
 }
 
 /// The twin; one without a body if the body has errors, so that its callers are not errors too.
 fn twin(function: &ItemFn, errors: &mut Errors) -> TokenStream {
     signature::check(&function.sig, "a device function", errors);
-    let mut parameters = Vec::new();
     for input in &function.sig.inputs {
-        match input {
-            FnArg::Receiver(receiver) => {
-                errors.at(receiver, "a device function has no `self`: pass the values that it needs");
-            }
-            FnArg::Typed(typed) => {
-                parameters.extend(Parameter::parse(typed, parameters.len(), Use::Local, errors));
-            }
+        if let FnArg::Receiver(receiver) = input {
+            errors.at(receiver, "only functions of an impl block have a `self`: mark the block #[gpu_fn]");
         }
     }
+    let (context, parameters) = signature::parameters(function.sig.inputs.iter(), Use::Local, errors);
     let result = signature::result(&function.sig.output, Use::Local, errors);
     let sound = errors.is_empty();
+    let (vis, name, generics) = (&function.vis, &function.sig.ident, &function.sig.generics);
     let names = parameters.iter().map(|parameter| &parameter.name);
-    let body = Parser::new(errors, false, None, names).body(&function.block);
+    let body = Parser::new(errors, Receiver::None, context.flatten().as_ref(), names)
+        .generic_over(generics)
+        .body(&function.block);
+    recursion::check(&[Node { name, body: &function.block }], None, errors);
     if !sound {
         return TokenStream::new();
     }
 
     let (rt, quiet) = (rt(), quiet());
-    let (vis, name) = (&function.vis, &function.sig.ident);
     let cfgs = signature::cfgs(&function.attrs);
     let names = parameters.iter().map(|parameter| &parameter.name);
     let types = parameters.iter().map(|parameter| &parameter.ty);
-    let places = parameters.iter().map(|Parameter { name, mutable, .. }| {
-        // What is not assigned to needs no copy.
-        if *mutable { quote!(let #name = __b.local(#name);) } else { quote!(let #name = __b.temp(#name);) }
-    });
+    let places = signature::locals(&parameters);
     let body = errors.is_empty().then(|| function_body(&body));
-    let frame = quote_spanned!(emit::here(function.sig.output.span())=> __b.frame_begin::<#result>);
     let path = format!("::{}", syn::ext::IdentExt::unraw(name));
+    let frame = signature::frame(&path, generics, &result, function.sig.output.span());
+    let (declare, _, bounds) = generics.split_for_impl();
     quote! {
         #(#cfgs)*
         #[doc(hidden)]
@@ -74,10 +92,10 @@ fn twin(function: &ItemFn, errors: &mut Errors) -> TokenStream {
         #quiet
         impl #name {
             #[doc(hidden)]
-            pub fn __gpu(__b: &#rt::Builder #(, #names: #rt::Val<#types>)*) -> #rt::Val<#result> {
-                let __frame = #frame(::core::concat!(::core::module_path!(), #path));
+            pub fn __gpu #declare (__b: &#rt::Builder #(, #names: #rt::Val<#types>)*) -> #rt::Val<#result> #bounds {
+                let __frame = #frame;
                 if !__frame.is_cycle() {
-                    #(#places)*
+                    #places
                     #body
                 }
                 __b.frame_end(__frame)

@@ -44,8 +44,12 @@ mod body;
 mod data;
 mod emit;
 mod errors;
+mod generics;
 mod gpu_fn;
+mod gpu_impl;
 mod groups;
+mod method;
+mod recursion;
 mod signature;
 mod types;
 

@@ -71,6 +71,7 @@ pub use fault::{Fault, FaultKind};
 pub use gpu_actor_macros::{GpuData, gpu_actor, gpu_fn, handler};
 pub use id::ActorId;
 pub use kernels_ptx::lang::GpuData;
+pub use kernels_ptx::num;
 pub use key::Key;
 pub use refs::ActorRef;
 pub use stats::Stats;

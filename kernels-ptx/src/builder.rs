@@ -81,7 +81,8 @@ struct State {
     chains: HashSet<IrLabel>,
     /// How deep the statements in `body` nest.
     depth: u32,
-    frames: Vec<&'static str>,
+    /// The functions that are being inlined, and how they are shown.
+    frames: Vec<(&'static str, String)>,
     /// The line of the last operation that had one.
     line: u32,
     statements: u64,
@@ -260,7 +261,7 @@ impl Builder {
             });
             return None;
         }
-        let function = state.frames.last().copied().unwrap_or("");
+        let function = state.frames.last().map_or("", |(name, _)| *name);
         let site = FaultSite { code, line, message, function };
         let next = state.sites.len() as u32;
         let index = *state.site_index.entry(site.clone()).or_insert(next);

@@ -13,7 +13,7 @@ pub enum LowerError {
         /// The function that is lowered.
         function: String,
         /// The functions on the way from the first call to the second.
-        cycle: Vec<&'static str>,
+        cycle: Vec<String>,
     },
     /// The function has more statements or stack than a device should be asked to take.
     #[error("{function}: {what} is {actual}, the limit is {limit}; split the handler or shrink its arrays")]

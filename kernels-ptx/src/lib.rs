@@ -36,6 +36,7 @@ pub mod ir;
 pub mod lang;
 pub mod module;
 pub mod opt;
+pub mod num;
 pub mod ptx;
 pub mod ring;
 pub mod verify;

@@ -1,15 +1,16 @@
 //! From an impl block to the [model](super::model), with everything reported that keeps it from being one.
 
 use super::model::{Actor, Handler};
-use crate::body::{self, Parser};
+use crate::body::{self, Parser, Siblings};
 use crate::errors::Errors;
-use crate::signature::{self, Parameter};
+use crate::gpu_impl::is_gpu_fn;
+use crate::recursion::{self, Node};
 use crate::types::Use;
+use crate::{method, signature};
 use proc_macro2::Ident;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, FnArg, ImplItem, ImplItemFn, ItemImpl, Meta, PatType, PathArguments, Receiver, ReturnType,
-    Type,
+    Attribute, FnArg, ImplItem, ImplItemFn, ItemImpl, Meta, PathArguments, Receiver, ReturnType, Type,
 };
 
 /// Names of methods that references and ids to actors have themselves, or by traits that everybody imports.
@@ -43,11 +44,6 @@ pub(crate) fn is_handler(attribute: &Attribute) -> bool {
     attribute.path().segments.last().is_some_and(|last| last.ident == "handler")
 }
 
-/// Whether an attribute is `#[gpu_fn]`.
-pub(crate) fn is_gpu_fn(attribute: &Attribute) -> bool {
-    attribute.path().segments.last().is_some_and(|last| last.ident == "gpu_fn")
-}
-
 /// Reads the impl block.
 pub(crate) fn check(block: &ItemImpl, errors: &mut Errors) -> Option<Actor> {
     if let Some((_, path, _)) = &block.trait_ {
@@ -62,20 +58,35 @@ pub(crate) fn check(block: &ItemImpl, errors: &mut Errors) -> Option<Actor> {
     }
     let name = actor_name(&block.self_ty, errors);
 
-    let mut handlers = Vec::new();
+    let siblings = Siblings::of(block, is_gpu_fn, is_handler);
+    let (mut handlers, mut helpers, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
     let mut any = false;
     for item in &block.items {
         match item {
             ImplItem::Fn(function) => {
+                nodes.push(Node { name: &function.sig.ident, body: &function.block });
                 let mut marks = function.attrs.iter().filter(|attribute| is_handler(attribute));
+                let helper = function.attrs.iter().find(|attribute| is_gpu_fn(attribute));
                 if let Some(mark) = marks.next() {
                     any = true;
                     for again in marks {
                         errors.at(again, "#[handler] is given twice; leave one out");
                     }
-                    handlers.extend(handler(mark, function, errors));
-                } else if let Some(attribute) = function.attrs.iter().find(|attribute| is_gpu_fn(attribute)) {
-                    errors.at(attribute, "a #[gpu_fn] stands outside of impl blocks: move the function out");
+                    if let Some(helper) = helper {
+                        errors.at(
+                            helper,
+                            "a handler is called by messages only: leave #[gpu_fn] out, and move what others call into a \
+                             function of its own",
+                        );
+                    }
+                    handlers.extend(handler(mark, function, &siblings, errors));
+                } else if let Some(attribute) = helper {
+                    if let Meta::List(list) = &attribute.meta {
+                        errors.at(&list.tokens, "#[gpu_fn] takes no options");
+                    }
+                    helpers.extend(method::parse(function, &siblings, errors));
+                } else {
+                    nodes.pop();
                 }
             }
             ImplItem::Const(constant) => misplaced(&constant.attrs, errors),
@@ -90,11 +101,12 @@ pub(crate) fn check(block: &ItemImpl, errors: &mut Errors) -> Option<Actor> {
             "an actor needs a handler: mark a function of this impl block with #[handler]",
         );
     }
+    recursion::check(&nodes, Some(&block.self_ty), errors);
     let line = body::line_of(&block.impl_token);
     if !block.generics.params.is_empty() || handlers.is_empty() {
         return None;
     }
-    Some(Actor { ty: (*block.self_ty).clone(), name: name?, line, handlers })
+    Some(Actor { ty: (*block.self_ty).clone(), name: name?, line, handlers, helpers })
 }
 
 fn misplaced(attributes: &[Attribute], errors: &mut Errors) {
@@ -117,7 +129,12 @@ fn actor_name(ty: &Type, errors: &mut Errors) -> Option<Ident> {
 }
 
 /// Reads one handler; nothing if its signature has errors.
-fn handler(mark: &Attribute, function: &ImplItemFn, errors: &mut Errors) -> Option<Handler> {
+fn handler(
+    mark: &Attribute,
+    function: &ImplItemFn,
+    siblings: &Siblings,
+    errors: &mut Errors,
+) -> Option<Handler> {
     let before = errors.count();
     match &mark.meta {
         Meta::Path(_) => {}
@@ -156,13 +173,15 @@ fn handler(mark: &Attribute, function: &ImplItemFn, errors: &mut Errors) -> Opti
         );
         false
     };
-    let (context, parameters) = self::parameters(inputs, errors);
+    let (context, parameters) = signature::parameters(inputs, Use::Stored, errors);
     let takes_context = context.is_some();
     let context = context.flatten();
     let result = signature::result(&signature.output, Use::Stored, errors);
     let sound = errors.count() == before;
     let names = parameters.iter().map(|parameter| &parameter.name);
-    let body = Parser::new(errors, true, context.as_ref(), names).body(&function.block);
+    let body = Parser::new(errors, body::Receiver::Borrowed, context.as_ref(), names)
+        .beside(siblings)
+        .body(&function.block);
     let result_span = match &signature.output {
         ReturnType::Default => name.span(),
         ReturnType::Type(_, ty) => ty.span(),
@@ -192,50 +211,4 @@ fn receiver(receiver: &Receiver, errors: &mut Errors) -> bool {
         errors.at(lifetime, "a handler's state has no named lifetime; write `&mut self`");
     }
     receiver.reference.is_some() && receiver.mutability.is_some()
-}
-
-/// The context's name, if there is a context and it has one, and what travels in the message.
-#[allow(clippy::option_option)]
-fn parameters<'a>(
-    inputs: impl Iterator<Item = &'a FnArg>,
-    errors: &mut Errors,
-) -> (Option<Option<Ident>>, Vec<Parameter>) {
-    let mut context = None;
-    let mut parameters = Vec::new();
-    for (index, input) in inputs.enumerate() {
-        let FnArg::Typed(typed) = input else { continue };
-        match context_name(typed, errors) {
-            Some(name) if index == 0 => context = Some(name),
-            Some(_) => errors.at(typed, "the context is the first parameter after `self`"),
-            None => parameters.extend(Parameter::parse(typed, index, Use::Stored, errors)),
-        }
-    }
-    (context, parameters)
-}
-
-/// The name of a parameter that is the context; `Some(None)` if it is one without a usable name.
-#[allow(clippy::option_option)]
-fn context_name(typed: &PatType, errors: &mut Errors) -> Option<Option<Ident>> {
-    let (ty, mutable) = match &*typed.ty {
-        Type::Reference(reference) => (&*reference.elem, reference.mutability.is_some()),
-        other => (other, false),
-    };
-    let Type::Path(path) = ty else { return None };
-    if path.path.segments.last().is_none_or(|last| last.ident != "Cx") {
-        return None;
-    }
-    if !mutable {
-        errors.at(&typed.ty, "the context is borrowed mutably: write `&mut Cx`");
-    }
-    match &*typed.pat {
-        syn::Pat::Ident(pat) if pat.by_ref.is_none() && pat.mutability.is_none() && pat.subpat.is_none() => {
-            body::check_name(&pat.ident, errors);
-            Some(Some(pat.ident.clone()))
-        }
-        syn::Pat::Wild(_) => Some(None),
-        other => {
-            errors.at(other, "give the context a plain name: `cx: &mut Cx`");
-            Some(None)
-        }
-    }
 }

@@ -1,10 +1,12 @@
 //! The model of an actor type as code: twins, records, stubs and the test that every handler can be lowered.
 
-use super::check::{is_gpu_fn, is_handler};
+use super::check::is_handler;
 use super::model::{Actor, Handler};
 use super::stubs::{self, id_name, message_name, method_name};
 use crate::emit::{function_body, here, quiet, rt};
 use crate::errors::Errors;
+use crate::gpu_impl::is_gpu_fn;
+use crate::method;
 use crate::signature::Parameter;
 use crate::types::without_self;
 use proc_macro2::TokenStream;
@@ -24,7 +26,6 @@ pub(crate) fn expand(block: &ItemImpl, actor: Option<&Actor>, errors: Errors) ->
             ImplItem::Macro(item) => &mut item.attrs,
             _ => continue,
         };
-        // A misplaced #[gpu_fn] has been reported.
         attributes.retain(|attribute| !is_handler(attribute) && !is_gpu_fn(attribute));
     }
     let generated = actor.map(generate);
@@ -37,6 +38,7 @@ fn generate(actor: &Actor) -> TokenStream {
     let ty = &actor.ty;
     let messages = actor.handlers.iter().map(|handler| stubs::message(actor, handler));
     let twins = actor.handlers.iter().map(twin);
+    let helpers = actor.helpers.iter().map(|helper| method::twins(ty, helper));
     let natives = actor.handlers.iter().map(|handler| native(actor, handler));
     let methods = actor.handlers.iter().map(|handler| method(actor, handler));
     let stubs = stubs::types(actor);
@@ -61,6 +63,7 @@ fn generate(actor: &Actor) -> TokenStream {
             #quiet
             impl #ty #bounds {
                 #(#twins)*
+                #(#helpers)*
                 #(#methods)*
                 #info
             }

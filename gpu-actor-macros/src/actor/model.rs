@@ -1,6 +1,7 @@
 //! An actor type as its impl block describes it.
 
 use crate::body::model::Block;
+use crate::method::Method;
 use crate::signature::Parameter;
 use proc_macro2::{Ident, Span};
 use syn::{Attribute, Type, Visibility};
@@ -13,6 +14,8 @@ pub(crate) struct Actor {
     pub(crate) name: Ident,
     pub(crate) line: u32,
     pub(crate) handlers: Vec<Handler>,
+    /// What is marked `#[gpu_fn]`.
+    pub(crate) helpers: Vec<Method>,
 }
 
 /// One handler.

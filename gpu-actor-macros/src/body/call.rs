@@ -1,10 +1,11 @@
-//! Calls: device functions, methods of numbers, sends, `assert!` and `panic!`.
+//! Calls: device functions, methods of numbers and of the user's types, sends, `assert!` and `panic!`.
 
 use super::model::{Place, PlaceKind, Stmt, Value, ValueKind};
-use super::{Binding, Parser, flow, line, line_of, methods};
+use super::{Binding, Parser, Sibling, flow, line, line_of, methods};
+use proc_macro2::Ident;
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Expr, ExprCall, ExprMethodCall, Lit, Macro, Path, PathArguments, Token};
+use syn::{Expr, ExprCall, ExprMethodCall, Lit, Macro, Path, Token};
 
 /// What the context answers, and the builder's method for it.
 const CONTEXT: [(&str, &str); 3] = [("now", "cx_now"), ("worker", "cx_worker"), ("lane", "cx_lane")];
@@ -36,28 +37,61 @@ impl Parser<'_> {
         {
             return self.constructor_call(call, &function.path);
         }
-        let args = self.operands(&call.args);
-        if let Some(message) = self.not_callable(&function.path, function.qself.is_some()) {
+        let args = self.arguments(&call.args);
+        let path = &function.path;
+        if let Some(message) = self.not_callable(path) {
             self.errors.at(&call.func, message);
             return Value::error(span);
         }
-        Value::new(span, ValueKind::Call { path: function.path.clone(), args })
+        let Some(last) = path.segments.last() else { return Value::error(span) };
+        let owner = path.segments.iter().rev().nth(1).map(|owner| owner.ident.to_string());
+        let own_type = owner.as_deref() == Some("Self");
+        if own_type && let Some(message) = self.not_marked(&last.ident) {
+            self.errors.at(&last.ident, message);
+            return Value::error(span);
+        }
+        let path = function.clone();
+        let of_a_type =
+            path.qself.is_some() || owner.is_some_and(|owner| owner.starts_with(|c: char| c.is_uppercase()));
+        if of_a_type {
+            let hint = "functions of your own types are marked by #[gpu_fn] on their impl block".to_owned();
+            return Value::new(span, ValueKind::Associated { path, args, hint });
+        }
+        Value::new(span, ValueKind::Call { path, args })
+    }
+
+    /// What is handed to a device function: the context stays where it is, each function has it already.
+    fn arguments<'e>(&mut self, exprs: impl IntoIterator<Item = &'e Expr>) -> Vec<Value> {
+        let exprs: Vec<_> = exprs.into_iter().filter(|expr| !self.is_context(expr)).collect();
+        self.operands(exprs)
+    }
+
+    /// Why a function of the same impl block cannot be called.
+    fn not_marked(&self, name: &Ident) -> Option<String> {
+        match self.siblings.get(name)? {
+            Sibling::Marked => None,
+            Sibling::Handler => Some(format!(
+                "`{name}` is a handler and called by messages only: move what you need of it into a function marked \
+                 #[gpu_fn]"
+            )),
+            Sibling::Unmarked => {
+                Some(format!("`{name}` is not known to the device: mark it #[gpu_fn] where it is defined"))
+            }
+        }
     }
 
     /// Why a path cannot be that of a `#[gpu_fn]`, if its tokens tell.
-    fn not_callable(&self, path: &Path, qualified: bool) -> Option<String> {
+    fn not_callable(&self, path: &Path) -> Option<String> {
         let last = path.segments.last()?;
         if path.get_ident().is_some_and(|name| self.binding(name).is_some()) {
             return Some("closures and function pointers are not supported on the device: call a #[gpu_fn] by its path".into());
         }
-        if path.segments.iter().any(|segment| !matches!(segment.arguments, PathArguments::None)) {
-            return Some(
-                "generic functions are not supported on the device yet: write a #[gpu_fn] for the type"
-                    .into(),
-            );
-        }
         let name = last.ident.to_string();
-        let owner = path.segments.iter().rev().nth(1)?.ident.to_string();
+        let owner = path.segments.iter().rev().nth(1)?;
+        if ["Vec", "Box", "String", "HashMap", "Rc", "Arc"].iter().any(|heap| owner.ident == heap) {
+            return Some(format!("`{}` lives on the host's heap: use an array of fixed length", owner.ident));
+        }
+        let owner = owner.ident.to_string();
         let primitive =
             ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "f32", "f64", "bool"]
                 .contains(&owner.as_str());
@@ -67,11 +101,6 @@ impl Parser<'_> {
                 None if name == "from" => format!("convert with `as {owner}` on the device"),
                 None => methods::unknown(&name),
             });
-        }
-        if qualified || owner == "Self" || owner.starts_with(|c: char| c.is_uppercase()) {
-            return Some(
-                "associated functions are not supported on the device: move it to a free function marked #[gpu_fn]".into(),
-            );
         }
         None
     }
@@ -83,18 +112,11 @@ impl Parser<'_> {
         if self.is_context(&call.receiver) {
             return self.context_call(call);
         }
-        if let Some(generics) = &call.turbofish {
-            self.errors
-                .at(generics, "generic methods are not supported on the device: annotate the local instead");
-        }
         if let Expr::Path(path) = &*call.receiver
             && path.path.is_ident("self")
+            && let Some(message) = self.not_marked(&call.method)
         {
-            self.errors.at(
-                &call.method,
-                "methods of the actor cannot be called on the device: write a free function marked #[gpu_fn] that takes \
-                 the values it needs",
-            );
+            self.errors.at(&call.method, message);
             return Value::error(span);
         }
         if name == "len" && call.args.is_empty() {
@@ -103,15 +125,11 @@ impl Parser<'_> {
         if let Some(value) = self.ask(call) {
             return value;
         }
+        let Some(method) = methods::find(&name) else { return self.own_method(call) };
+        if let Some(generics) = &call.turbofish {
+            self.errors.at(generics, "this method is not generic on the device: annotate the local instead");
+        }
         let operands = self.operands(std::iter::once(&*call.receiver).chain(&call.args));
-        let Some(method) = methods::find(&name) else {
-            let mut message = methods::unknown(&name);
-            if let Some(context) = &self.context {
-                message = format!("{message}; a message to an actor goes into `{context}.tell(..)`");
-            }
-            self.errors.at(&call.method, message);
-            return Value::error(span);
-        };
         if method.args != call.args.len() {
             // rustc says so of the function itself.
             return Value::error(span);
@@ -148,6 +166,23 @@ impl Parser<'_> {
         };
         let operands = self.operands(&call.args);
         Some(Value::new(span, ValueKind::Ask { method, place, operands, line: None }))
+    }
+
+    /// A method that is not one of numbers: of the user's own type.
+    fn own_method(&mut self, call: &ExprMethodCall) -> Value {
+        let name = call.method.to_string();
+        if let Some(message) = methods::refused(&name) {
+            self.errors.at(&call.method, message);
+            return Value::error(call.span());
+        }
+        let receiver = Box::new(self.place(&call.receiver));
+        let args = self.arguments(&call.args);
+        let mut hint = methods::own(&name);
+        if let Some(context) = &self.context {
+            hint = format!("{hint}; a message to an actor goes into `{context}.tell(..)`");
+        }
+        let (method, generics) = (call.method.clone(), call.turbofish.clone());
+        Value::new(call.span(), ValueKind::Method { receiver, method, generics, args, hint })
     }
 
     fn context_call(&mut self, call: &ExprMethodCall) -> Value {

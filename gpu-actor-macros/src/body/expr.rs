@@ -1,7 +1,7 @@
 //! Values and places.
 
 use super::model::{Place, PlaceKind, Stmt, Value, ValueKind};
-use super::{Binding, Parser, flow, line_of};
+use super::{Binding, Parser, Receiver, flow, generic, line_of};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
@@ -112,7 +112,12 @@ impl Parser<'_> {
         if !self.is_constant(expr) {
             return None;
         }
-        Some(if computes(expr) {
+        let computes = computes(expr);
+        // What a function is generic over is no constant to rustc where something is computed with it.
+        if computes && generic::mentions(expr, &self.generics) {
+            return None;
+        }
+        Some(if computes {
             // Faults at compile time, if it does, as it would in a `const` item.
             quote_spanned!(expr.span()=> const { #expr })
         } else {
@@ -176,6 +181,9 @@ impl Parser<'_> {
                     format!("the context cannot be passed on: send with `{name}.tell(actor.method(..))`"),
                 );
                 Value::error(span)
+            }
+            None if name == "self" && self.receiver == Receiver::Owned => {
+                Value::new(span, ValueKind::Read(Place { span, kind: PlaceKind::State }))
             }
             None => {
                 self.errors
@@ -267,7 +275,7 @@ impl Parser<'_> {
             Expr::Group(inner) => return self.place(&inner.expr),
             Expr::Path(path) => match path.path.get_ident().filter(|_| path.qself.is_none()) {
                 Some(name) if self.binding(name) == Some(Binding::Local) => PlaceKind::Local(name.clone()),
-                Some(name) if name == "self" && self.receiver => PlaceKind::State,
+                Some(name) if name == "self" && self.receiver != Receiver::None => PlaceKind::State,
                 _ => PlaceKind::Temp(Box::new(self.value(expr))),
             },
             Expr::Unary(unary) if matches!(unary.op, UnOp::Deref(_)) => return self.deref(unary),
@@ -295,7 +303,7 @@ impl Parser<'_> {
         let span = unary.span();
         if let Expr::Path(path) = &*unary.expr
             && path.path.is_ident("self")
-            && self.receiver
+            && self.receiver == Receiver::Borrowed
         {
             return Place { span, kind: PlaceKind::State };
         }

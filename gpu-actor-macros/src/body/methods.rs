@@ -78,35 +78,88 @@ pub(crate) fn find(name: &str) -> Option<Method> {
     METHODS.iter().copied().find(|m| m.name == name)
 }
 
-/// What to say of a method that the language lacks: the alternative where there is one, the nearest name, the list.
-pub(crate) fn unknown(name: &str) -> String {
+/// The floating point functions that standard libraries approximate differently, and those that stand in their place.
+const APPROXIMATED: [&str; 6] = ["cos", "exp", "ln", "powf", "sin", "tanh"];
+/// Those without a substitute.
+const PLATFORM: [&str; 19] = [
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "cosh", "exp2", "exp_m1", "hypot",
+    "ln_1p", "log", "log10", "log2", "powi", "sin_cos", "sinh",
+];
+
+/// What to say of a method that no type of the user's may have on the device, because the name stands for something else.
+pub(crate) fn refused(name: &str) -> Option<String> {
     let hint = match name {
         "iter" | "iter_mut" | "into_iter" => {
-            Some("loop over the indices: `for i in 0..array.len() { array[i] }`")
+            "loop over the array itself, `for x in array`, or over its indices"
         }
-        "clone" | "to_owned" => Some("every GPU type is `Copy`: leave the call out"),
-        "into" | "try_into" => Some("convert with `as`"),
+        "clone" | "to_owned" => "every GPU type is `Copy`: leave the call out",
+        "into" | "try_into" => "convert with `as`",
+        "to_string" | "as_str" | "chars" | "as_bytes" => "text lives on the host: use a fixed array of bytes",
         "unwrap" | "expect" | "ok_or" | "unwrap_or" => {
-            Some("`Option` and `Result` are not part of the handler language: use plain values and `assert!`")
+            "`Option` and `Result` are not part of the handler language: use plain values and `assert!`"
         }
-        "push" | "pop" | "insert" | "remove" | "get" | "get_mut" | "push_str" | "contains" | "extend" => {
-            Some("collections live on the host: use a fixed array and an index")
+        "tan" => {
+            "its result differs by platform: `let (s, c) = (math::sin(x), math::cos(x)); s / c` with \
+             `gpu_actor_rt::math` is the same everywhere"
         }
-        "to_string" | "as_str" | "chars" | "as_bytes" => {
-            Some("text lives on the host: use a fixed array of bytes")
+        _ if APPROXIMATED.contains(&name) => {
+            return Some(format!(
+                "the result of `{name}` differs by platform, so that the twins would differ; call \
+                 `gpu_actor_rt::math::{name}`, which is the same everywhere"
+            ));
         }
-        "sin" | "cos" | "tan" | "asin" | "acos" | "atan" | "atan2" | "sin_cos" | "sinh" | "cosh" | "tanh"
-        | "exp" | "exp2" | "exp_m1" | "ln" | "ln_1p" | "log" | "log2" | "log10" | "powf" | "powi"
-        | "cbrt" | "hypot" => Some(
-            "functions that hardware only approximates are not supported yet, because the twins would differ",
-        ),
+        _ if PLATFORM.contains(&name) => {
+            let of = match name {
+                "exp2" | "exp_m1" | "sinh" | "cosh" => "exp",
+                "cbrt" | "powi" => "powf",
+                _ => "ln",
+            };
+            let instead = match name {
+                "exp2" | "exp_m1" | "sinh" | "cosh" | "cbrt" | "powi" | "log" | "log2" | "log10"
+                | "ln_1p" => {
+                    format!("build it from `gpu_actor_rt::math::{of}`")
+                }
+                _ => "`gpu_actor_rt::math` has `exp`, `ln`, `sin`, `cos`, `powf` and `tanh`".to_owned(),
+            };
+            return Some(format!(
+                "the result of `{name}` differs by platform, so that the twins would differ; {instead}"
+            ));
+        }
         _ if name.starts_with("checked_") || name.starts_with("overflowing_") => {
-            Some("use the plain operator, which faults, or the `wrapping_` or `saturating_` method")
+            "use the plain operator, which faults, or the `wrapping_` or `saturating_` method"
         }
-        _ => None,
+        _ => return None,
     };
-    if let Some(hint) = hint {
-        return format!("the method `{name}` is not part of the handler language; {hint}");
+    Some(format!("the method `{name}` is not part of the handler language; {hint}"))
+}
+
+/// Whether a user's type cannot have a method of this name: the parser takes it for another.
+pub(crate) fn is_taken(name: &str) -> bool {
+    find(name).is_some() || name == "len" || refused(name).is_some()
+}
+
+/// What to add where a type turns out not to have a method.
+pub(crate) fn own(name: &str) -> String {
+    match name {
+        "push" | "pop" | "insert" | "remove" | "get" | "get_mut" | "push_str" | "contains" | "extend" => {
+            "collections live on the host: use a fixed array and an index, or a type of your own with #[gpu_fn] on its \
+             impl block"
+                .to_owned()
+        }
+        _ => match nearest(name) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "methods of your own types are marked by #[gpu_fn] on their impl block; numbers have those that the \
+                     chapter on the handler language lists"
+                .to_owned(),
+        },
+    }
+}
+
+/// What to say of a function of a number type that the language lacks: the alternative where there is one, the nearest name,
+/// the list.
+pub(crate) fn unknown(name: &str) -> String {
+    if let Some(message) = refused(name) {
+        return message;
     }
     if let Some(near) = nearest(name) {
         format!("the method `{name}` is not part of the handler language; did you mean `{near}`?")
@@ -174,9 +227,10 @@ mod tests {
     fn a_slip_names_the_method_that_was_meant() {
         assert!(unknown("wraping_add").contains("did you mean `wrapping_add`?"));
         assert!(unknown("sqr").contains("did you mean `sqrt`?"));
-        assert!(unknown("sin").contains("approximates"));
+        assert!(unknown("sin").contains("gpu_actor_rt::math::sin"));
+        assert!(own("wraping_add").contains("did you mean `wrapping_add`?"));
         assert!(unknown("checked_add").contains("`wrapping_`"));
-        assert!(unknown("iter").contains("for i in 0..array.len()"));
+        assert!(unknown("iter").contains("for x in array"));
         assert!(unknown("frobnicate").contains("abs, abs_diff"));
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod construct;
 mod control;
 mod expr;
 pub(crate) mod flow;
+mod generic;
 mod loops;
 pub(crate) mod matching;
 pub(crate) mod methods;
@@ -22,7 +23,9 @@ use crate::errors::Errors;
 use model::Block;
 use proc_macro2::{Ident, Span};
 use std::collections::HashMap;
+use std::rc::Rc;
 use syn::spanned::Spanned;
+use syn::{Attribute, GenericParam, Generics, ImplItem, ItemImpl};
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,57 @@ enum Binding {
     Local,
     /// The context of a handler.
     Context,
+}
+
+/// What `self` is in a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Receiver {
+    None,
+    /// `&self` or `&mut self`
+    Borrowed,
+    /// `self`
+    Owned,
+}
+
+/// The other functions of the impl block, as far as a call by name is known to mean one of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Siblings(Rc<HashMap<String, Sibling>>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sibling {
+    /// It has a device twin.
+    Marked,
+    /// It is for messages only.
+    Handler,
+    /// It is for the host only.
+    Unmarked,
+}
+
+impl Siblings {
+    /// The functions of a block in which each is marked by itself.
+    pub(crate) fn of(
+        block: &ItemImpl,
+        marked: impl Fn(&Attribute) -> bool,
+        handler: impl Fn(&Attribute) -> bool,
+    ) -> Self {
+        let functions = block.items.iter().filter_map(|item| match item {
+            ImplItem::Fn(function) => Some(function),
+            _ => None,
+        });
+        let kind = |attributes: &[Attribute]| match attributes {
+            attributes if attributes.iter().any(&handler) => Sibling::Handler,
+            attributes if attributes.iter().any(&marked) => Sibling::Marked,
+            _ => Sibling::Unmarked,
+        };
+        Self(Rc::new(
+            functions.map(|function| (function.sig.ident.to_string(), kind(&function.attrs))).collect(),
+        ))
+    }
+
+    /// What kind of function that is.
+    fn get(&self, name: &Ident) -> Option<Sibling> {
+        self.0.get(&name.to_string()).copied()
+    }
 }
 
 /// A loop or a labelled block that the parser is inside of.
@@ -49,17 +103,19 @@ pub(crate) struct Parser<'a> {
     scopes: Vec<HashMap<String, Binding>>,
     loops: Vec<OpenLoop>,
     next_loop: usize,
-    /// Whether there is a `self`.
-    receiver: bool,
+    receiver: Receiver,
     /// The context's name, for messages.
     context: Option<Ident>,
+    siblings: Siblings,
+    /// The names of what the function is generic over.
+    generics: Vec<Ident>,
 }
 
 impl<'a> Parser<'a> {
-    /// A parser for a function with these parameters; `receiver` says whether it has a `self`.
+    /// A parser for a function with these parameters.
     pub(crate) fn new<'n>(
         errors: &'a mut Errors,
-        receiver: bool,
+        receiver: Receiver,
         context: Option<&Ident>,
         parameters: impl Iterator<Item = &'n Ident>,
     ) -> Self {
@@ -74,7 +130,25 @@ impl<'a> Parser<'a> {
             next_loop: 0,
             receiver,
             context: context.cloned(),
+            siblings: Siblings::default(),
+            generics: Vec::new(),
         }
+    }
+
+    /// The same in an impl block that holds these functions.
+    pub(crate) fn beside(mut self, siblings: &Siblings) -> Self {
+        self.siblings = siblings.clone();
+        self
+    }
+
+    /// The same in a function with these parameters of its own.
+    pub(crate) fn generic_over(mut self, generics: &Generics) -> Self {
+        self.generics.extend(generics.params.iter().filter_map(|parameter| match parameter {
+            GenericParam::Type(parameter) => Some(parameter.ident.clone()),
+            GenericParam::Const(parameter) => Some(parameter.ident.clone()),
+            GenericParam::Lifetime(_) => None,
+        }));
+        self
     }
 
     /// Reads the whole body.

@@ -7,7 +7,7 @@ use super::construct::New;
 use super::matching::{Condition, Destructure, IfLet, Match, Scrutinee};
 use super::pattern::Pattern;
 use proc_macro2::{Span, TokenStream};
-use syn::{Ident, Item, Member, Path, Type};
+use syn::{AngleBracketedGenericArguments, ExprPath, Ident, Item, Member, Type};
 
 /// Statements in order, and what the block is worth.
 #[derive(Debug)]
@@ -146,7 +146,17 @@ pub(crate) enum ValueKind {
     /// The length of the array in a place.
     Len(Place),
     /// A call of a function marked `#[gpu_fn]`.
-    Call { path: Path, args: Vec<Value> },
+    Call { path: ExprPath, args: Vec<Value> },
+    /// A call of a function of a type, by its path.
+    Associated { path: ExprPath, args: Vec<Value>, hint: String },
+    /// A method of the user's own type.
+    Method {
+        receiver: Box<Place>,
+        method: Ident,
+        generics: Option<AngleBracketedGenericArguments>,
+        args: Vec<Value>,
+        hint: String,
+    },
     /// `[a, b, c]`
     Array(Vec<Value>),
     /// `[value; len]`

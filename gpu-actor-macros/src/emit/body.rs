@@ -1,6 +1,6 @@
 //! The model of a body as calls of the builder, in evaluation order.
 
-use super::{here, label, loop_value, loops, pattern};
+use super::{calls, here, label, loop_value, loops, pattern};
 use crate::body::model::{Block, Place, PlaceKind, Stmt, Tail, Value, ValueKind};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -180,11 +180,10 @@ pub(super) fn value(value: &Value) -> TokenStream {
             let place = self::place(place);
             quote_spanned!(at=> __b.len(#place))
         }
-        ValueKind::Call { path, args } => {
-            let args = args.iter().map(self::value);
-            let twin = path.segments.last().map_or(at, |last| here(last.ident.span()));
-            let twin = Ident::new("__gpu", twin);
-            quote_spanned!(at=> #path::#twin(__b #(, #args)*))
+        ValueKind::Call { path, args } => calls::free(at, path, args),
+        ValueKind::Associated { path, args, hint } => calls::associated(at, path, args, hint),
+        ValueKind::Method { receiver, method, generics, args, hint } => {
+            calls::method(receiver, method, generics.as_ref(), args, hint)
         }
         ValueKind::Array(elements) => {
             let length = elements.len();

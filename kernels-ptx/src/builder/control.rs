@@ -318,16 +318,24 @@ impl Builder {
     /// Begins the inlined body of a function. `name` is unique to the function; a function within itself is
     /// recursion, see [`Frame::is_cycle`].
     pub fn frame_begin<R: GpuType>(&self, name: &'static str) -> Frame<R> {
+        self.frame_begin_of(name, &[])
+    }
+
+    /// The same of a generic function: `instance` has the types it is used with, `[(); N]` for a length `N`. Two instances
+    /// are two functions.
+    pub fn frame_begin_of<R: GpuType>(&self, name: &'static str, instance: &[&'static str]) -> Frame<R> {
         let label = self.label();
         let result = self.slot::<R>();
         let mut state = self.state.borrow_mut();
-        if let Some(first) = state.frames.iter().position(|&frame| frame == name) {
-            let cycle = state.frames[first..].iter().copied().chain([name]).collect();
+        let entry = (name, shown(name, instance));
+        if let Some(first) = state.frames.iter().position(|frame| *frame == entry) {
+            let shown = |(_, shown): &(&'static str, String)| shown.clone();
+            let cycle = state.frames[first..].iter().map(shown).chain([entry.1.clone()]).collect();
             drop(state);
             self.fail(LowerError::Recursion { function: self.symbol.clone(), cycle });
             return Frame { label, result, cycle: true };
         }
-        state.frames.push(name);
+        state.frames.push(entry);
         drop(state);
         self.open(What::Frame { label, exits: 0 });
         Frame { label, result, cycle: false }
@@ -411,4 +419,16 @@ impl Builder {
             self.terminate(Stmt::Fault { site });
         }
     }
+}
+
+/// A function and what it is used with, as its author writes it.
+fn shown(name: &str, instance: &[&str]) -> String {
+    if instance.is_empty() {
+        return name.to_owned();
+    }
+    let length =
+        |text: &&str| text.strip_prefix("[(); ").and_then(|n| n.strip_suffix(']')).map(str::to_owned);
+    let arguments: Vec<_> =
+        instance.iter().map(|text| length(text).unwrap_or_else(|| (*text).to_owned())).collect();
+    format!("{name}::<{}>", arguments.join(", "))
 }
