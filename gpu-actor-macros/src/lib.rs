@@ -16,7 +16,8 @@
 //! - blocks, `if` and `else` and `loop` as statements and as values, `while`, `for` over ranges with two bounds and over
 //!   arrays, with `rev`, `step_by` and `enumerate`, `break` and `continue`, labelled or not, labelled blocks, `return`;
 //! - `match`, `if let` and its chains, `while let`, `let ... else`, `matches!`, with all patterns but references;
-//! - calls of functions marked `#[gpu_fn]`; `is_some`, `is_none`, `is_ok`, `is_err`, `unwrap_or`, `unwrap` and `expect`;
+//! - calls of functions and methods marked `#[gpu_fn]`, generic ones too, of their own types and of actors; `is_some`,
+//!   `is_none`, `is_ok`, `is_err`, `unwrap_or`, `unwrap` and `expect`;
 //! - the methods of numbers that a device computes exactly as the standard library does:
 //!   `abs`, `abs_diff`, `ceil`, `clamp`, `copysign`, `count_ones`, `count_zeros`, `div_euclid`, `floor`, `fract`,
 //!   `is_finite`, `is_infinite`, `is_nan`, `is_negative`, `is_positive`, `is_power_of_two`, `is_sign_negative`,
@@ -164,12 +165,25 @@ pub fn handler(_: TokenStream, item: TokenStream) -> TokenStream {
     actor::stray_handler(&item.into()).into()
 }
 
-/// Gives a function a device twin, so that handlers and other device functions can call it.
+/// Gives a function, or all functions of an impl block, a device twin, so that handlers and other device functions can call
+/// them.
 ///
-/// Parameters and result are plain data, by value. The device inlines the call; a function within itself is an error when the
-/// handler is lowered. Beside the function `f` the attribute makes a type `f` that holds the twin: one `use` imports both.
+/// Parameters and result are plain data, by value; the context `cx: &mut Cx` may come first. The device inlines the call; a
+/// function within itself is an error, which shows the circle. Beside the function `f` the attribute makes a type `f` that
+/// holds the twin: one `use` imports both.
 ///
-/// Calling a function without this attribute is rustc's error that "function `f` is not a crate or module".
+/// # On an impl block
+///
+/// On the impl block of a type with `#[derive(GpuData)]` every function gets a twin: methods that take `self`, `&self` or
+/// `&mut self`, and associated functions. In a [`#[gpu_actor]`](macro@gpu_actor) impl block the attribute stands on single
+/// functions: helpers that handlers call as `self.helper(..)`.
+///
+/// # Generic functions
+///
+/// A device function may be generic over number types, with the bounds of `gpu_actor_rt::num`, over plain data (`T: GpuData`),
+/// and over lengths (`const N: usize`).
+///
+/// Calling a free function without this attribute is rustc's error that "function `f` is not a crate or module".
 ///
 /// ```
 /// use gpu_actor_rt::prelude::*;
@@ -204,6 +218,64 @@ pub fn handler(_: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 ///
 /// assert_eq!(gcd(12, 18), 6);
+/// ```
+///
+/// ```
+/// use gpu_actor_rt::num::Number;
+/// use gpu_actor_rt::prelude::*;
+///
+/// #[derive(GpuData, Clone, Copy, Default)]
+/// #[repr(C)]
+/// struct Vec3 {
+///     parts: [f32; 3],
+/// }
+///
+/// #[gpu_fn]
+/// fn dot<T: Number, const N: usize>(left: [T; N], right: [T; N]) -> T {
+///     let mut sum = T::ZERO;
+///     for (i, x) in left.into_iter().enumerate() {
+///         sum += x * right[i];
+///     }
+///     sum
+/// }
+///
+/// #[gpu_fn]
+/// impl Vec3 {
+///     fn length(&self) -> f32 {
+///         dot(self.parts, self.parts).sqrt()
+///     }
+///
+///     fn scale(&mut self, by: f32) {
+///         for i in 0..3 {
+///             self.parts[i] *= by;
+///         }
+///     }
+/// }
+///
+/// #[gpu_actor]
+/// #[derive(Default)]
+/// struct Body {
+///     position: Vec3,
+/// }
+///
+/// #[gpu_actor]
+/// impl Body {
+///     #[handler]
+///     fn shrink(&mut self, most: f32) -> bool {
+///         self.within(most) || {
+///             self.position.scale(0.5);
+///             false
+///         }
+///     }
+///
+///     #[gpu_fn]
+///     fn within(&self, most: f32) -> bool {
+///         self.position.length() <= most
+///     }
+/// }
+///
+/// let mut body = Body { position: Vec3 { parts: [0.0, 3.0, 4.0] } };
+/// assert!(!body.shrink(4.0) && body.shrink(4.0));
 /// ```
 #[proc_macro_attribute]
 pub fn gpu_fn(options: TokenStream, item: TokenStream) -> TokenStream {

@@ -110,7 +110,7 @@ macro_rules! methods {
         methods!(@each $name $types $methods);
     };
     (@declare $name:ident { $($method:ident($($arg:ident: $ty:ty),*) -> $result:ty;)* }) => {
-        #[allow(missing_docs)]
+        #[allow(missing_docs, clippy::return_self_not_must_use, clippy::must_use_candidate, clippy::wrong_self_convention)]
         pub trait $name: Sized {
             $(
                 #[track_caller]

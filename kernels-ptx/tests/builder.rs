@@ -54,7 +54,13 @@ fn recursion_names_the_cycle() {
         b.ret(&outer, b.unit());
         b.frame_end(outer);
     });
-    assert_eq!(error, LowerError::Recursion { function: "h".into(), cycle: vec!["even", "odd", "even"] });
+    assert_eq!(
+        error,
+        LowerError::Recursion {
+            function: "h".into(),
+            cycle: ["even", "odd", "even"].map(String::from).to_vec()
+        }
+    );
     assert!(error.to_string().contains("even -> odd -> even"), "{error}");
 }
 
