@@ -5,7 +5,7 @@
 
 use super::model::{Block, Head, Loop, Place, Stmt, Tail, Value, ValueKind};
 use super::pattern::Pattern;
-use super::{Parser, flow, line_of};
+use super::{Parser, Receiver, flow, line_of};
 use proc_macro2::Span;
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
@@ -114,7 +114,7 @@ impl Parser<'_> {
                     return Scrutinee::Parts(self.operands(&tuple.elems));
                 }
             }
-            Expr::Path(path) if path.path.is_ident("self") && self.receiver => {
+            Expr::Path(path) if path.path.is_ident("self") && self.receiver == Receiver::Borrowed => {
                 self.errors.at(
                     path,
                     "`self` is a reference here, and what it matches would be references too: match on `*self`",

@@ -95,8 +95,10 @@ pub(crate) fn refused(name: &str) -> Option<String> {
         "clone" | "to_owned" => "every GPU type is `Copy`: leave the call out",
         "into" | "try_into" => "convert with `as`",
         "to_string" | "as_str" | "chars" | "as_bytes" => "text lives on the host: use a fixed array of bytes",
-        "unwrap" | "expect" | "ok_or" | "unwrap_or" => {
-            "`Option` and `Result` are not part of the handler language: use plain values and `assert!`"
+        "unwrap" | "expect" | "ok_or" | "unwrap_or" | "unwrap_or_else" | "unwrap_or_default"
+        | "unwrap_err" | "map_or" | "and_then" | "or_else" | "is_some_and" | "ok" | "err" => {
+            "`Option` and `Result` have `is_some`, `is_none`, `is_ok`, `is_err`, `unwrap`, `expect` and `unwrap_or` there: \
+             use `match` or `if let` for the rest"
         }
         "tan" => {
             "its result differs by platform: `let (s, c) = (math::sin(x), math::cos(x)); s / c` with \
@@ -135,7 +137,8 @@ pub(crate) fn refused(name: &str) -> Option<String> {
 
 /// Whether a user's type cannot have a method of this name: the parser takes it for another.
 pub(crate) fn is_taken(name: &str) -> bool {
-    find(name).is_some() || name == "len" || refused(name).is_some()
+    const ASKED: [&str; 6] = ["is_some", "is_none", "is_ok", "is_err", "unwrap_or", "unwrap"];
+    find(name).is_some() || name == "len" || ASKED.contains(&name) || refused(name).is_some()
 }
 
 /// What to add where a type turns out not to have a method.

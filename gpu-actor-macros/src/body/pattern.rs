@@ -350,7 +350,8 @@ mod tests {
     fn read(text: &str) -> (Pattern, Vec<String>) {
         let pattern = Pat::parse_multi_with_leading_vert.parse_str(text).unwrap();
         let mut errors = Errors::default();
-        let read = Parser::new(&mut errors, false, None, std::iter::empty()).read_pattern(&pattern);
+        let read = Parser::new(&mut errors, crate::body::Receiver::None, None, std::iter::empty())
+            .read_pattern(&pattern);
         (read, errors.messages())
     }
 
