@@ -8,6 +8,7 @@ use kernels_ptx::abi::{actor_id, corr};
 use crate::actor::{Actor, ActorInfo};
 use crate::cx::DEFAULT_OUTBOX;
 use crate::device::Device;
+use crate::device::soft::SoftConfig;
 use crate::error::{Error, Result};
 
 /// The options of an actor system; every one has a default that works.
@@ -37,6 +38,7 @@ pub struct Config {
     pub(crate) max_pending_asks: u32,
     pub(crate) fault_history: usize,
     pub(crate) device: Option<Arc<dyn Device>>,
+    pub(crate) soft: Option<SoftConfig>,
     pub(crate) actors: Option<Vec<fn() -> &'static ActorInfo>>,
 }
 
@@ -58,6 +60,7 @@ impl Default for Config {
             max_pending_asks: 1 << 20,
             fault_history: 1024,
             device: None,
+            soft: None,
             actors: None,
         }
     }
@@ -160,6 +163,24 @@ impl Config {
         self
     }
 
+    /// Options of the software GPU that the system opens for itself: its name, memory, and the mode in which it runs.
+    ///
+    /// The environment variable [`GPU_ACTOR_SOFT`](crate::device::soft::SOFT_VARIABLE) overrides the mode.
+    ///
+    /// ```
+    /// use gpu_actor_rt::Config;
+    /// use gpu_actor_rt::device::soft::{SoftConfig, SoftMode};
+    ///
+    /// // Every access of every handler and of the runtime's own kernel is checked, in the order of seed 7.
+    /// let mode = SoftMode { checked: true, ..SoftMode::deterministic(7) };
+    /// let config = Config::default().soft(SoftConfig { mode, ..SoftConfig::default() });
+    /// # let _ = config;
+    /// ```
+    pub fn soft(mut self, options: SoftConfig) -> Self {
+        self.soft = Some(options);
+        self
+    }
+
     /// Restricts the system to the types named so, instead of every actor type that is linked into the program.
     pub fn actor<T: Actor>(mut self) -> Self {
         self.actors.get_or_insert_default().push(T::info);
@@ -186,6 +207,13 @@ impl Config {
         range("max_sends", u64::from(self.max_sends), 1, 1 << 16)?;
         range("budget", self.budget, 1, u64::MAX)?;
         range("max_pending_asks", u64::from(self.max_pending_asks), 1, 1 << corr::INDEX_BITS)?;
+        if let (Some(device), Some(_)) = (&self.device, &self.soft) {
+            return Err(Error::Config {
+                option: "soft",
+                value: device.info().name,
+                why: "Config::device names the device; give its options where it is opened",
+            });
+        }
         range("fault_history", self.fault_history as u64, 1, 1 << 24)?;
         Ok(Settings { workers, config: self })
     }
@@ -237,5 +265,8 @@ mod tests {
         assert_eq!(refused(Config::default().host_inbox(0)), "host_inbox");
         assert_eq!(refused(Config::default().budget(0)), "budget");
         assert_eq!(refused(Config::default().max_pending_asks(0)), "max_pending_asks");
+        let device = crate::device::soft::Soft::open(&SoftConfig::default()).unwrap();
+        let both = Config::default().device(Arc::new(device)).soft(SoftConfig::default());
+        assert_eq!(refused(both), "soft");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gpu_actor_rt::device::soft::{Soft, SoftConfig};
+use gpu_actor_rt::device::soft::{SOFT_VARIABLE, Soft, SoftConfig, SoftMode};
 use gpu_actor_rt::device::{
     Allocation, Device, DeviceError, DeviceInfo, DeviceKind, LaunchRequest, LaunchStatus, Launched,
     LoadReport, LoadedModule, MemoryInfo, MemoryKind, VerifiedModule,
@@ -164,9 +164,29 @@ async fn statistics_name_the_device_that_ran() {
     let system = ActorSystem::start(config(&device).workers(3).lanes(4)).await.unwrap();
     assert_eq!(system.actor::<Echo>(1).echo(5).await.unwrap(), 5);
     let stats = system.stats();
-    assert_eq!((stats.device.as_str(), stats.device_kind), ("Flaky", DeviceKind::Soft));
+    // The mode is part of the name, if it is not the fast one.
+    assert_eq!((stats.device, stats.device_kind), (device.info().name, DeviceKind::Soft));
+    assert!(device.info().name.starts_with("Flaky"));
     assert_eq!((stats.workers, stats.lanes), (3, 4));
     system.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_software_gpu_runs_in_the_mode_that_is_asked_for() {
+    // Whatever the environment demands comes first: then that is what must run.
+    let demanded = std::env::var(SOFT_VARIABLE).ok().filter(|mode| !mode.is_empty());
+    let both = SoftMode { checked: true, ..SoftMode::deterministic(3) };
+    for mode in [SoftMode::checked(), SoftMode::deterministic(7), both, SoftMode::default()] {
+        let soft = SoftConfig { name: "mine".into(), mode, ..SoftConfig::default() };
+        let system = ActorSystem::start(Config::default().workers(3).soft(soft)).await.unwrap();
+        for n in 0..100 {
+            assert_eq!(system.actor::<Echo>(n % 7).echo(n).await.unwrap(), n);
+        }
+        let mode = demanded.as_ref().map_or(mode, |mode| mode.parse().unwrap());
+        let name = if mode == SoftMode::default() { "mine".to_owned() } else { format!("mine ({mode})") };
+        assert_eq!(system.stats().device, name);
+        system.shutdown().await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -104,6 +104,17 @@ pub enum DeviceError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// An environment variable has a value that means nothing.
+    #[error("{variable}={value} in the environment: {source}")]
+    Environment {
+        /// The variable.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A handle of another device was passed.
     #[error("{device}: {what} belongs to another kind of device")]
     Foreign {

@@ -1,9 +1,10 @@
 //! The seam's implementation over `soft-gpu`: the same PTX, on CPU threads.
 //!
 //! Rule kept here: nothing of actors. A device of its own costs little, so every system opens one by default and its
-//! memory accounting is its own; compiled modules are code alone and run on any of them.
+//! memory accounting is its own; compiled modules are code alone and run on any of them that has the same mode.
 
 use std::any::Any;
+use std::ffi::OsString;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +16,24 @@ use super::{
     LoadReport, LoadedModule, MemoryInfo, MemoryKind,
 };
 
-pub use soft_gpu::DeviceConfig as SoftConfig;
+pub use soft_gpu::{DeviceConfig as SoftConfig, Mode as SoftMode, Schedule as SoftSchedule};
+
+/// The environment variable that overrides the mode of every software GPU that the runtime opens: `fast`, `checked`,
+/// `deterministic:<seed>`, or `checked,deterministic:<seed>`. Empty is as good as not set.
+///
+/// The whole of a test suite runs in another mode by it. What really runs is part of [`DeviceInfo::name`].
+pub const SOFT_VARIABLE: &str = "GPU_ACTOR_SOFT";
+
+/// The mode that the environment demands, if it does.
+fn demanded(value: Option<OsString>) -> Result<Option<SoftMode>, DeviceError> {
+    let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(None) };
+    let value = value.to_string_lossy();
+    value.parse().map(Some).map_err(|source| DeviceError::Environment {
+        variable: SOFT_VARIABLE,
+        value: value.into_owned(),
+        source: Box::new(source),
+    })
+}
 
 /// Software GPUs, as many as there are configurations.
 ///
@@ -72,8 +90,27 @@ pub struct Soft {
 }
 
 impl Soft {
-    /// Opens a device of its own.
+    /// Opens a device of its own, in the mode of `config` unless [`SOFT_VARIABLE`] demands another.
+    ///
+    /// ```
+    /// use gpu_actor_rt::device::{Device, soft::{Soft, SoftConfig, SoftMode}};
+    ///
+    /// let device = Soft::open(&SoftConfig { mode: SoftMode::checked(), ..SoftConfig::default() })?;
+    /// # if std::env::var_os("GPU_ACTOR_SOFT").is_none() {
+    /// assert_eq!(device.info().name, "Software GPU (checked)");
+    /// # }
+    /// # Ok::<(), gpu_actor_rt::device::DeviceError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::Environment`] where the variable names no mode, [`DeviceError::Failed`] where the configuration makes no
+    /// sense.
     pub fn open(config: &SoftConfig) -> Result<Self, DeviceError> {
+        let mut config = config.clone();
+        if let Some(mode) = demanded(std::env::var_os(SOFT_VARIABLE))? {
+            config.mode = mode;
+        }
         let device = soft_gpu::Device::open(config.clone())
             .map_err(|error| failed(&config.name, "opening the device", error))?;
         Ok(Self { device })
@@ -100,7 +137,11 @@ impl Device for Soft {
     fn info(&self) -> DeviceInfo {
         let properties = self.device.properties();
         DeviceInfo {
-            name: properties.name.clone(),
+            name: if properties.mode == SoftMode::default() {
+                properties.name.clone()
+            } else {
+                format!("{} ({})", properties.name, properties.mode)
+            },
             kind: DeviceKind::Soft,
             memory: properties.total_memory,
             multiprocessors: properties.multiprocessors,
@@ -114,7 +155,7 @@ impl Device for Soft {
     }
 
     fn accepts(&self, module: &dyn LoadedModule) -> bool {
-        module.as_any().is::<SoftModule>()
+        module.as_any().downcast_ref::<SoftModule>().is_some_and(|module| self.device.accepts(&module.0))
     }
 
     fn load(&self, module: &VerifiedModule) -> Result<LoadReport, DeviceError> {
@@ -256,5 +297,22 @@ impl Launched for SoftLaunch {
 
     fn signal_host(&self) {
         self.launch.signal_host();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_demands_a_mode_or_is_told_what_is_wrong() {
+        let demand = |value: &str| demanded(Some(value.into()));
+        assert!(matches!(demanded(None), Ok(None)));
+        assert!(matches!(demand(""), Ok(None)));
+        let both = SoftMode { checked: true, ..SoftMode::deterministic(7) };
+        assert_eq!(demand("checked,deterministic:7").unwrap(), Some(both));
+        let error = demand("deterministic:seven").unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("GPU_ACTOR_SOFT") && text.contains("deterministic:seven"), "{text}");
     }
 }

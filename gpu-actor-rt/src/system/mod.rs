@@ -123,7 +123,7 @@ impl ActorSystem {
         let program = tracing::debug_span!("lower", types = types.len()).in_scope(|| Program::of(types))?;
         let device = match &settings.config.device {
             Some(device) => Arc::clone(device),
-            None => Arc::new(Soft::open(&SoftConfig::default())?),
+            None => Arc::new(Soft::open(settings.config.soft.as_ref().unwrap_or(&SoftConfig::default()))?),
         };
         if settings.workers > device.info().max_resident_blocks {
             return Err(Error::Config {

@@ -221,7 +221,9 @@ pub(crate) fn run(section: &Section, optimise: bool) -> Result<(), Failed> {
         module.add(function);
     }
     let module = module.verify()?;
-    let device = Device::open(DeviceConfig::default())?;
+    // The environment says in which mode, so that these tests run in every one.
+    let mode = std::env::var("GPU_ACTOR_SOFT").unwrap_or_else(|_| "fast".into()).parse()?;
+    let device = Device::open(DeviceConfig { mode, ..DeviceConfig::default() })?;
     let loaded = device.load_ptx(module.ptx())?;
     for (i, (run, entry)) in runs.iter().zip(&entries).enumerate() {
         let lanes = if let Expected::Values(lanes) = &run.result { lanes.len() } else { 1 };

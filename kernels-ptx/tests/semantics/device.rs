@@ -54,7 +54,10 @@ impl Handlers {
         let symbols: Vec<_> = names.iter().map(|name| &**name).collect();
         functions.push(harness::build(&symbols).expect("the harness lowers"));
         let module = support::module(functions);
-        let device = Device::open(DeviceConfig::default()).expect("a software GPU");
+        // The environment says in which mode, so that these tests run in every one.
+        let mode = std::env::var("GPU_ACTOR_SOFT").unwrap_or_else(|_| "fast".into());
+        let mode = mode.parse().unwrap_or_else(|error| panic!("GPU_ACTOR_SOFT: {error}"));
+        let device = Device::open(DeviceConfig { mode, ..DeviceConfig::default() }).expect("a software GPU");
         let loaded = device.load_ptx(module.ptx()).unwrap_or_else(|error| panic!("{error}"));
         let entry = loaded.function(harness::SYMBOL).expect("the harness is there");
         Self { device, entry, names }
