@@ -131,6 +131,10 @@ pub fn gpu_actor(options: TokenStream, item: TokenStream) -> TokenStream {
 /// travels in the message: up to 224 bytes of plain data. What it returns is the reply, up to 224 bytes. It runs alone on its
 /// actor and to its end; its sends and its reply leave when it returns, and never if it faults.
 ///
+/// What a handler wrote to the state before it faults stays written. With the option `atomic` the state is then as it was before
+/// the message: the device works on a copy of it, which may take 4096 bytes. (A native call of the function itself is an
+/// ordinary call; what runs it as a handler, such as `gpu_actor_rt::testing`, does as the device does.)
+///
 /// ```
 /// use gpu_actor_rt::prelude::*;
 ///

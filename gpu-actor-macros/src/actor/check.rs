@@ -1,6 +1,7 @@
 //! From an impl block to the [model](super::model), with everything reported that keeps it from being one.
 
 use super::model::{Actor, Handler};
+use super::options;
 use crate::body::{self, Parser, Siblings};
 use crate::errors::Errors;
 use crate::gpu_impl::is_gpu_fn;
@@ -136,20 +137,7 @@ fn handler(
     errors: &mut Errors,
 ) -> Option<Handler> {
     let before = errors.count();
-    match &mark.meta {
-        Meta::Path(_) => {}
-        Meta::List(list) => {
-            let kind = list.tokens.to_string();
-            errors.at(
-                &list.tokens,
-                match kind.as_str() {
-                    "warp" | "grid" => format!("`{kind}` handlers are not supported yet; write #[handler]"),
-                    _ => "#[handler] takes no options yet".to_owned(),
-                },
-            );
-        }
-        Meta::NameValue(pair) => errors.at(pair, "#[handler] takes no options yet"),
-    }
+    let atomic = options::atomic(mark, errors);
     let signature = &function.sig;
     signature::check(signature, "a handler", errors);
     if let Some(token) = &signature.constness {
@@ -194,6 +182,7 @@ fn handler(
         cfgs: signature::cfgs(&function.attrs).into_iter().cloned().collect(),
         docs: docs.cloned().collect(),
         mutable,
+        atomic,
         takes_context,
         parameters,
         result,

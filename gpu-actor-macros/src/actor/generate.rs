@@ -129,15 +129,21 @@ fn twin(handler: &Handler) -> TokenStream {
     let body = handler.body.as_ref().map(function_body);
     let frame = quote_spanned!(here(handler.result_span)=> __b.frame_begin::<#result>);
     let path = format!("::{}", name.unraw());
+    let (state, commit) = if handler.rolls_back() {
+        (quote!(__b.state_copy::<Self>()), quote!(__b.state_commit(__self);))
+    } else {
+        (quote!(__b.state::<Self>()), TokenStream::new())
+    };
     quote! {
         #(#cfgs)*
         #[doc(hidden)]
         pub fn #twin(__b: &#rt::Builder) {
-            let __self = __b.state::<Self>();
+            let __self = #state;
             #(#places)*
             let __frame = #frame(::core::concat!(::core::module_path!(), #path));
             #body
             let __v = __b.frame_end(__frame);
+            #commit
             __b.reply(__v);
         }
     }
@@ -151,18 +157,31 @@ fn native(actor: &Actor, handler: &Handler) -> TokenStream {
     let entry = format_ident!("__native_{}", name);
     let message = message_name(handler);
     let result = without_self(&handler.result, &actor.ty);
-    let receiver = if handler.mutable { quote!(&mut __state.value) } else { quote!(&__state.value) };
     let context = handler.takes_context.then(|| quote!(, __cx));
     let names = handler.parameters.iter().map(|parameter| &parameter.name);
+    let (decoded, receiver, commit) = if handler.rolls_back() {
+        // A panic leaves the bytes as they are.
+        (
+            quote!(let mut __state = <#ty as #rt::GpuData>::decode(__bytes);),
+            quote!(&mut __state),
+            quote!(#rt::GpuData::encode(&__state, __bytes);),
+        )
+    } else {
+        (
+            quote!(let mut __state = __State { value: <#ty as #rt::GpuData>::decode(__bytes), bytes: __bytes };),
+            if handler.mutable { quote!(&mut __state.value) } else { quote!(&__state.value) },
+            quote!(::core::mem::drop(__state);),
+        )
+    };
     quote! {
         #(#cfgs)*
         #[doc(hidden)]
         #quiet
         fn #entry(__bytes: &mut [u8], __message: &[u8], __cx: &mut #rt::Cx, __reply: &mut [u8]) #bounds {
             let __message = <#message as #rt::GpuData>::decode(__message);
-            let mut __state = __State { value: <#ty as #rt::GpuData>::decode(__bytes), bytes: __bytes };
+            #decoded
             let __result: #result = <#ty>::#name(#receiver #context #(, __message.#names)*);
-            ::core::mem::drop(__state);
+            #commit
             #rt::GpuData::encode(&__result, __reply);
         }
     }

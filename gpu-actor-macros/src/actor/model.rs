@@ -26,6 +26,8 @@ pub(crate) struct Handler {
     pub(crate) docs: Vec<Attribute>,
     /// Whether it takes `&mut self`.
     pub(crate) mutable: bool,
+    /// Where it says that a fault takes back what it wrote.
+    pub(crate) atomic: Option<Span>,
     /// Whether the context is its first parameter.
     pub(crate) takes_context: bool,
     pub(crate) parameters: Vec<Parameter>,
@@ -35,4 +37,11 @@ pub(crate) struct Handler {
     pub(crate) line: u32,
     /// What it does; nothing if that has errors.
     pub(crate) body: Option<Block>,
+}
+
+impl Handler {
+    /// Whether it works on a copy of the state.
+    pub(crate) fn rolls_back(&self) -> bool {
+        self.mutable && self.atomic.is_some()
+    }
 }

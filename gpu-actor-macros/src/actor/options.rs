@@ -1,10 +1,11 @@
-//! The options of `#[gpu_actor(..)]` on a struct.
+//! The options of `#[gpu_actor(..)]` on a struct and of `#[handler(..)]`.
 
 use crate::errors::Errors;
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use syn::{Expr, Lit, LitStr, Meta, Token};
+use syn::spanned::Spanned;
+use syn::{Attribute, Expr, Lit, LitStr, Meta, Token};
 
 /// What the user chose.
 #[derive(Default)]
@@ -46,4 +47,32 @@ impl Options {
         }
         options
     }
+}
+
+/// Whether the handler is `#[handler(atomic)]`: the option's span. Reports other options.
+pub(crate) fn atomic(mark: &Attribute, errors: &mut Errors) -> Option<Span> {
+    const THERE_IS: &str = "there is: `atomic`";
+    let mut atomic = None;
+    match &mark.meta {
+        Meta::Path(_) => {}
+        Meta::List(list) => {
+            let parsed = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+            for meta in errors.take(parsed).into_iter().flatten() {
+                let name = meta.path().get_ident().map(ToString::to_string).unwrap_or_default();
+                match (name.as_str(), &meta) {
+                    ("atomic", Meta::Path(_)) if atomic.is_none() => atomic = Some(meta.span()),
+                    ("atomic", Meta::Path(_)) => errors.at(&meta, "the option `atomic` is given twice"),
+                    ("atomic", _) => {
+                        errors.at(&meta, "the option `atomic` takes no value: write `#[handler(atomic)]`");
+                    }
+                    ("warp" | "grid", _) => {
+                        errors.at(&meta, format!("`{name}` handlers are not supported yet; {THERE_IS}"));
+                    }
+                    _ => errors.at(meta.path(), format!("unknown option; {THERE_IS}")),
+                }
+            }
+        }
+        Meta::NameValue(pair) => errors.at(pair, "options are written in parentheses: `#[handler(atomic)]`"),
+    }
+    atomic
 }

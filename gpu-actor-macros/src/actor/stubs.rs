@@ -72,7 +72,18 @@ pub(super) fn message(actor: &Actor, handler: &Handler) -> TokenStream {
             );
         };
     };
+    let ty = &actor.ty;
+    let copied = handler.atomic.filter(|_| handler.mutable).map(|at| {
+        quote_spanned! {here(at)=>
+            #(#cfgs)*
+            const _: () = ::core::assert!(
+                ::gpu_actor_rt::__private::Size::<#ty>::OF <= 4096,
+                "an atomic handler works on a copy of the state, which may take 4096 bytes: keep less in one actor"
+            );
+        }
+    });
     quote! {
+        #copied
         #(#cfgs)*
         #[doc(hidden)]
         #[derive(Clone, Copy)]

@@ -1,10 +1,10 @@
 //! What only handlers have: state, message, reply, sends and the context record.
 
-use super::{Builder, Faulting, constant};
+use super::{Builder, Faulting, constant, take};
 use crate::{
     abi::{cx, fault::code, slot},
     error::LowerError,
-    ir::{Address, Base, BinaryOp, CompareOp, Kind, Operand, Order, Reg, ScalarType, Stmt},
+    ir::{Address, Base, BinaryOp, CompareOp, Kind, Operand, Order, Reg, ScalarType, Stmt, Type},
     lang::{Addr, GpuData, Loc, Mem, Place, Val},
 };
 
@@ -38,6 +38,23 @@ impl Builder {
             return self.slot();
         }
         Self::at(STATE, 0, u64::from(S::TYPE.align().max(8)))
+    }
+
+    /// A copy of the actor's state, for a handler that must not leave a part of its changes behind.
+    pub fn state_copy<S: GpuData>(&self) -> Place<S> {
+        let copy = self.slot();
+        self.write(copy, self.whole(self.state::<S>()));
+        copy
+    }
+
+    /// Makes the copy the actor's state.
+    pub fn state_commit<S: GpuData>(&self, copy: Place<S>) {
+        self.write(self.state(), self.whole(copy));
+    }
+
+    /// The value of a place that is written to only after it has been used.
+    fn whole<T: GpuData>(&self, place: Place<T>) -> Val<T> {
+        if let Type::Scalar(_) = T::TYPE { self.read(place) } else { take(place) }
     }
 
     /// The part of the message's payload at `offset` bytes.
