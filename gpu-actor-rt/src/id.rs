@@ -7,7 +7,7 @@ use std::ops::Deref;
 use kernels_ptx::abi::actor_id::{SLOT_BITS, TYPE_BITS, TYPE_SHIFT, WORKER_BITS, WORKER_SHIFT};
 use kernels_ptx::builder::Builder;
 use kernels_ptx::ir::Type;
-use kernels_ptx::lang::{Addr, GpuData, GpuType, Place, Val};
+use kernels_ptx::lang::{Addr, GpuData, GpuType, Place, Val, data};
 
 use crate::actor::Actor;
 
@@ -124,6 +124,10 @@ impl<T: Actor> GpuType for ActorId<T> {
 
     fn lower_const(self, b: &Builder) -> Val<Self> {
         b.lit_data(self)
+    }
+
+    fn equal(b: &Builder, left: Place<Self>, right: Place<Self>) -> Val<bool> {
+        data::same_tag::<u64, Self>(b, left, right)
     }
 }
 

@@ -59,12 +59,12 @@ pub enum LowerError {
         /// Bytes that there are.
         limit: u64,
     },
-    /// A constant of a type that cannot be compared stands as a pattern.
-    #[error("{function}: a constant of type {ty} cannot be a pattern on the GPU; use a guard: `x if ..`")]
-    NoPattern {
+    /// A value of a type that cannot be compared stands in `==` or as a pattern.
+    #[error("{function}: values of type {ty} cannot be compared on the GPU; compare their fields")]
+    Incomparable {
         /// The function that is lowered.
         function: String,
-        /// The constant's type.
+        /// The value's type.
         ty: &'static str,
     },
     /// Two handlers have the same method id.

@@ -38,7 +38,12 @@ pub trait GpuType: Copy + 'static {
     /// Whether the value at `place` is this constant, as a pattern compares them. Never faults, whatever the bytes.
     fn matches(self, b: &Builder, place: Place<Self>) -> Val<bool> {
         let _ = place;
-        b.no_pattern(std::any::type_name::<Self>())
+        b.incomparable(std::any::type_name::<Self>())
+    }
+    /// Whether the values at two places are equal, as derived `PartialEq` has it. Never faults, whatever the bytes.
+    fn equal(b: &Builder, left: Place<Self>, right: Place<Self>) -> Val<bool> {
+        let _ = (left, right);
+        b.incomparable(std::any::type_name::<Self>())
     }
 }
 
@@ -73,7 +78,7 @@ pub trait GpuData: GpuType {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a scalar",
     label = "expected bool, an integer, a float or an enum without data",
-    note = "the GPU compares and casts bool, integers, floats and enums without data; for other data use `match` or `matches!`"
+    note = "the GPU orders and casts bool, integers, floats and enums without data; other data has `==`, `match` and `matches!`"
 )]
 pub trait Scalar: GpuType<Fields = ()> {
     /// The type on the device.

@@ -115,6 +115,9 @@ fn scalar(parsed: &Enum) -> TokenStream {
                 fn matches(self, __b: &#rt::Builder, __at: #rt::Place<Self>) -> #rt::Val<bool> {
                     __b.eq(__b.read(__at), __b.lit_scalar(self))
                 }
+                fn equal(__b: &#rt::Builder, __l: #rt::Place<Self>, __r: #rt::Place<Self>) -> #rt::Val<bool> {
+                    __b.eq(__b.read(__l), __b.read(__r))
+                }
             }
 
             #[automatically_derived]
@@ -168,6 +171,7 @@ fn tagged(parsed: &Enum) -> TokenStream {
     let variant_items: Vec<_> = variant_items.collect();
     let layouts = variants.iter().map(|variant| variant.part("DATA"));
     let tests = variants.iter().map(test);
+    let equals = variants.iter().filter(|variant| !variant.fields.is_empty()).map(equal);
     let writes = variants.iter().map(write);
     // The last one takes the numbers that there are not.
     let numbers = (0..variants.len()).map(|n| if n + 1 == variants.len() { quote!(_) } else { quote!(#n) });
@@ -196,6 +200,9 @@ fn tagged(parsed: &Enum) -> TokenStream {
                 }
                 fn matches(self, __b: &#rt::Builder, __at: #rt::Place<Self>) -> #rt::Val<bool> {
                     match self { #(#tests)* }
+                }
+                fn equal(__b: &#rt::Builder, __l: #rt::Place<Self>, __r: #rt::Place<Self>) -> #rt::Val<bool> {
+                    __b.all(&[#rt::data::same_tag::<#repr, Self>(__b, __l, __r) #(, #equals)*])
                 }
             }
 
@@ -309,6 +316,18 @@ fn test(variant: &Variant) -> TokenStream {
             __b.all(&[Self::#is(__b, __at), #(__b.matches(__p.#members, #names)),*])
         }
     }
+}
+
+/// That two values of the variant have the same fields.
+fn equal(variant: &Variant) -> TokenStream {
+    let rt = rt();
+    let [is, parts] = ["is", "as"].map(|what| format_ident!("__data_{}_{}", what, variant.name.unraw()));
+    let members = variant.fields.iter().map(|field| &field.member);
+    quote! {{
+        let (__p, __q) = (Self::#parts(__l), Self::#parts(__r));
+        let __same = __b.all(&[#(__b.same(__p.#members, __q.#members)),*]);
+        #rt::data::implies(__b, Self::#is(__b, __l), __same)
+    }}
 }
 
 /// The arm of `encode`.

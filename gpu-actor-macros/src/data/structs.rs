@@ -43,6 +43,9 @@ pub(crate) fn impls(layout: &Layout) -> TokenStream {
                 fn matches(self, __b: &#rt::Builder, __at: #rt::Place<Self>) -> #rt::Val<bool> {
                     __b.all(&[#(__b.matches(__at.#members, self.#members)),*])
                 }
+                fn equal(__b: &#rt::Builder, __l: #rt::Place<Self>, __r: #rt::Place<Self>) -> #rt::Val<bool> {
+                    __b.all(&[#(__b.same(__l.#members, __r.#members)),*])
+                }
             }
 
             #[automatically_derived]

@@ -4,7 +4,7 @@ use super::{Builder, Faulting, constant};
 use crate::{
     abi::fault::code,
     ir::{BinaryOp, CheckedOp, CompareOp, Const, Op, Operand, ScalarType, Stmt, UnaryOp},
-    lang::{Bits, Int, Num, Remainder, Scalar, SignedNum, Val},
+    lang::{Bits, GpuType, Int, Num, Remainder, Repr, Scalar, SignedNum, Val},
 };
 
 const ADD: Faulting = Faulting("`+`", "use wrapping_add");
@@ -184,14 +184,20 @@ impl Builder {
         Val::of(self.compare(CompareOp::Ge, l.operand(), r.operand()))
     }
 
-    /// `l == r`; false if a float is NaN.
-    pub fn eq<T: Scalar>(&self, l: Val<T>, r: Val<T>) -> Val<bool> {
-        Val::of(self.compare(CompareOp::Eq, l.operand(), r.operand()))
+    /// `l == r`, of data part by part; false if a float is NaN.
+    pub fn eq<T: GpuType>(&self, l: Val<T>, r: Val<T>) -> Val<bool> {
+        match (l.repr, r.repr) {
+            (Repr::Operand(l), Repr::Operand(r)) => Val::of(self.compare(CompareOp::Eq, l, r)),
+            _ => self.same(self.temp(l), self.temp(r)),
+        }
     }
 
     /// `l != r`; true if a float is NaN.
-    pub fn ne<T: Scalar>(&self, l: Val<T>, r: Val<T>) -> Val<bool> {
-        Val::of(self.compare(CompareOp::Ne, l.operand(), r.operand()))
+    pub fn ne<T: GpuType>(&self, l: Val<T>, r: Val<T>) -> Val<bool> {
+        match (l.repr, r.repr) {
+            (Repr::Operand(l), Repr::Operand(r)) => Val::of(self.compare(CompareOp::Ne, l, r)),
+            _ => self.not(self.same(self.temp(l), self.temp(r))),
+        }
     }
 
     /// `v as U`: integers truncate or extend, floats saturate and NaN becomes 0.

@@ -43,6 +43,11 @@ impl Builder {
         value.matches(self, place)
     }
 
+    /// Whether the values at two places are equal.
+    pub fn same<T: GpuType>(&self, left: Place<T>, right: Place<T>) -> Val<bool> {
+        T::equal(self, left, right)
+    }
+
     /// Whether all of the tests hold; they have been made.
     pub fn all(&self, tests: &[Val<bool>]) -> Val<bool> {
         let mut tests = tests.iter().copied();
@@ -57,9 +62,9 @@ impl Builder {
         tests.fold(first, |any, test| self.bitor(any, test))
     }
 
-    /// For types whose constants cannot be patterns.
-    pub(crate) fn no_pattern(&self, ty: &'static str) -> Val<bool> {
-        self.fail(LowerError::NoPattern { function: self.symbol.clone(), ty });
+    /// For types whose values cannot be compared.
+    pub(crate) fn incomparable(&self, ty: &'static str) -> Val<bool> {
+        self.fail(LowerError::Incomparable { function: self.symbol.clone(), ty });
         Val::of(constant(ScalarType::Bool, 0))
     }
 

@@ -56,6 +56,16 @@ pub fn set_tag<T: Scalar, U: GpuType>(b: &Builder, whole: Place<U>, tag: T) {
     b.write(within::<T, U>(whole, 0), b.lit_scalar(tag));
 }
 
+/// Whether two enums have the same tag.
+pub fn same_tag<T: Scalar, U: GpuType>(b: &Builder, left: Place<U>, right: Place<U>) -> Val<bool> {
+    b.same(within::<T, U>(left, 0), within::<T, U>(right, 0))
+}
+
+/// Whether `then` holds, or there is no need for it.
+pub fn implies(b: &Builder, when: Val<bool>, then: Val<bool>) -> Val<bool> {
+    b.bitor(b.not(when), then)
+}
+
 macro_rules! tuple {
     ($count:literal: $($name:ident $at:tt),*) => {
         impl<$($name: GpuType),*> GpuType for ($($name,)*) {
@@ -75,6 +85,10 @@ macro_rules! tuple {
 
             fn matches(self, b: &Builder, place: Place<Self>) -> Val<bool> {
                 b.all(&[$(self.$at.matches(b, place.$at)),*])
+            }
+
+            fn equal(b: &Builder, left: Place<Self>, right: Place<Self>) -> Val<bool> {
+                b.all(&[$(b.same(left.$at, right.$at)),*])
             }
         }
     };
@@ -189,6 +203,12 @@ impl<T: GpuType> GpuType for Option<T> {
             }
         }
     }
+
+    fn equal(b: &Builder, left: Place<Self>, right: Place<Self>) -> Val<bool> {
+        let (p, q) = (OptionTwin::__data_as_Some(left).0, OptionTwin::__data_as_Some(right).0);
+        let absent = OptionTwin::__data_is_None(b, left);
+        b.bitand(same_tag::<u8, _>(b, left, right), b.bitor(absent, b.same(p, q)))
+    }
 }
 
 impl<T: GpuData> GpuData for Option<T> {
@@ -257,6 +277,14 @@ impl<T: GpuType, E: GpuType> GpuType for Result<T, E> {
             }
         };
         b.bitand(variant, value)
+    }
+
+    fn equal(b: &Builder, left: Place<Self>, right: Place<Self>) -> Val<bool> {
+        let ok = ResultTwin::__data_is_Ok(b, left);
+        let values = b.same(ResultTwin::__data_as_Ok(left).0, ResultTwin::__data_as_Ok(right).0);
+        let errors = b.same(ResultTwin::__data_as_Err(left).0, ResultTwin::__data_as_Err(right).0);
+        let parts = b.bitand(implies(b, ok, values), b.bitor(ok, errors));
+        b.bitand(same_tag::<u8, _>(b, left, right), parts)
     }
 }
 

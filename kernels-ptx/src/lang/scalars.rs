@@ -21,6 +21,9 @@ macro_rules! scalar {
             fn matches(self, b: &Builder, place: Place<Self>) -> Val<bool> {
                 b.eq(b.read(place), b.lit_scalar(self))
             }
+            fn equal(b: &Builder, left: Place<Self>, right: Place<Self>) -> Val<bool> {
+                b.eq(b.read(left), b.read(right))
+            }
         }
         impl Scalar for $rust {
             const SCALAR: ScalarType = ScalarType::$ir;
@@ -145,6 +148,10 @@ impl GpuType for () {
     fn matches(self, b: &Builder, _: Place<Self>) -> Val<bool> {
         b.all(&[])
     }
+
+    fn equal(b: &Builder, _: Place<Self>, _: Place<Self>) -> Val<bool> {
+        b.all(&[])
+    }
 }
 
 impl GpuData for () {
@@ -169,6 +176,11 @@ impl<T: GpuType, const N: usize> GpuType for [T; N] {
 
     fn matches(self, b: &Builder, place: Place<Self>) -> Val<bool> {
         let tests = self.into_iter().enumerate().map(|(i, x)| x.matches(b, element(place, i)));
+        b.all(&tests.collect::<Vec<_>>())
+    }
+
+    fn equal(b: &Builder, left: Place<Self>, right: Place<Self>) -> Val<bool> {
+        let tests = (0..N).map(|i| b.same(element(left, i), element(right, i)));
         b.all(&tests.collect::<Vec<_>>())
     }
 }

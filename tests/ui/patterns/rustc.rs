@@ -1,6 +1,6 @@
 use gpu_actor_rt::prelude::*;
 
-#[derive(GpuData, Clone, Copy, Default, PartialEq)]
+#[derive(GpuData, Clone, Copy, Default, PartialEq, PartialOrd)]
 #[repr(u8)]
 enum Shape {
     #[default]
@@ -38,7 +38,7 @@ impl Drawing {
 
     #[handler]
     fn compares(&mut self, other: Shape) -> bool {
-        self.shape == other
+        self.shape < other
     }
 
     #[handler]
