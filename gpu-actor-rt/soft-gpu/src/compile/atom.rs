@@ -213,7 +213,10 @@ impl<'a> Lower<'_, '_, 'a> {
                 ".async.shared::cluster",
             ];
             if !PROXIES.into_iter().any(|p| mods.take(p)) {
-                return Err(self.type_error("needs a kind of proxy such as `.async`"));
+                return Err(match mods.left() {
+                    Some(left) => self.unsupported(left, "no such proxy is known"),
+                    None => self.type_error("needs a kind of proxy such as `.async`"),
+                });
             }
             let _ = [".global", ".shared::cta", ".shared::cluster"].into_iter().any(|s| mods.take(s));
             self.done(&mods)?;

@@ -336,6 +336,19 @@ impl<'a> Lower<'_, '_, 'a> {
         self.done(&mods)?;
         let [d, a] = self.operands(i)?;
         match (d, a) {
+            (Operand::Vector(parts), _) if ty == Ty::B128 => {
+                self.part(ty, parts.len())?;
+                let whole = self.source(a, ty)?;
+                let (low, high) = self.b.ins().isplit(whole);
+                self.assign(&parts[0], Ty::B64, low)?;
+                self.assign(&parts[1], Ty::B64, high)
+            }
+            (_, Operand::Vector(parts)) if ty == Ty::B128 => {
+                self.part(ty, parts.len())?;
+                let (low, high) = (self.source(&parts[0], Ty::B64)?, self.source(&parts[1], Ty::B64)?);
+                let whole = self.b.ins().iconcat(low, high);
+                self.assign(d, ty, whole)
+            }
             (Operand::Vector(parts), _) => {
                 let (part, step) = self.part(ty, parts.len())?;
                 let whole = self.source(a, ty)?;

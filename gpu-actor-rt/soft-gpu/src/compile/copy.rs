@@ -142,8 +142,9 @@ impl<'a> Lower<'_, '_, 'a> {
 
     /// `isspacep.space p, a`: whether a generic address lies in a window.
     pub(super) fn isspacep(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
-        let Some(space) = Self::space(&mut mods) else { return Err(self.type_error("needs a state space")) };
+        let space = Self::space(&mut mods);
         self.done(&mods)?;
+        let Some(space) = space else { return Err(self.type_error("needs a state space")) };
         let [p, a] = self.operands(i)?;
         let a = self.source(a, Ty::U64)?;
         let found = self.host_value(&host::SPACE, &[self.context, a])?;

@@ -194,6 +194,9 @@ impl<'a> Lower<'_, '_, 'a> {
     }
 
     pub(super) fn fma(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
+        if mods.take(".f32x2") {
+            return self.float_pair(i, mods);
+        }
         let ty = self.ty(&mut mods)?;
         if ty.is_half() {
             return self.half_fma(i, ty, mods);

@@ -37,6 +37,9 @@ impl<'a> Lower<'_, '_, 'a> {
         if let Some(signed) = mods.take_any(&[(".u16x2", false), (".s16x2", true)]) {
             return self.integer_pair(i, signed, mods);
         }
+        if mods.take(".f32x2") {
+            return self.float_pair(i, mods);
+        }
         let ty = self.ty(&mut mods)?;
         if ty.is_float() {
             return self.float_arithmetic(i, ty, mods);
@@ -116,6 +119,14 @@ impl<'a> Lower<'_, '_, 'a> {
         }
         let value = if subtract { self.b.ins().isub(a, b) } else { self.b.ins().iadd(a, b) };
         self.assign(d, ty, value)
+    }
+
+    /// The sum of two `.s32`, clamped.
+    fn saturated_sum(&mut self, a: Value, b: Value) -> Value {
+        let (a, b) = (self.resize(a, types::I64, true), self.resize(b, types::I64, true));
+        let sum = self.b.ins().iadd(a, b);
+        let value = self.clamp_to(sum, Ty::S64, Ty::S32);
+        self.b.ins().ireduce(types::I32, value)
     }
 
     /// Clamps a value of type `from`, in its own width, to the range of `to`.
@@ -244,10 +255,7 @@ impl<'a> Lower<'_, '_, 'a> {
             if ty != Ty::S32 || half != Half::High {
                 return Err(self.unsupported(".sat", "only `mad.hi.sat.s32` saturates"));
             }
-            let (a, b) = (self.resize(product, types::I64, true), self.resize(c, types::I64, true));
-            let sum = self.b.ins().iadd(a, b);
-            let value = self.clamp_to(sum, Ty::S64, Ty::S32);
-            let value = self.b.ins().ireduce(types::I32, value);
+            let value = self.saturated_sum(product, c);
             return self.assign(d, ty, value);
         }
         let value = if carry {
@@ -263,12 +271,13 @@ impl<'a> Lower<'_, '_, 'a> {
     /// `mul24` and `mad24`: products of the low 24 bits; `.hi` is bits 16 to 47.
     pub(super) fn mul24(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
         let half = self.half(&mut mods)?;
+        let mad = i.opcode == "mad24";
+        let saturate = mad && half == Half::High && mods.take(".sat");
         let ty = self.ty(&mut mods)?;
         self.done(&mods)?;
-        if !matches!(ty, Ty::U32 | Ty::S32) || half == Half::Wide {
+        if !matches!(ty, Ty::U32 | Ty::S32) || half == Half::Wide || saturate && ty != Ty::S32 {
             return Err(self.bad_type(ty));
         }
-        let mad = i.opcode == "mad24";
         let wanted = if mad { 4 } else { 3 };
         let (Some(d), Some(a), Some(b)) = (i.operands.first(), i.operands.get(1), i.operands.get(2)) else {
             return Err(self.type_error(&format!("takes {wanted} operands")));
@@ -292,7 +301,7 @@ impl<'a> Lower<'_, '_, 'a> {
         let mut value = self.b.ins().ireduce(types::I32, product);
         if let Some(c) = i.operands.get(3) {
             let c = self.source(c, ty)?;
-            value = self.b.ins().iadd(value, c);
+            value = if saturate { self.saturated_sum(value, c) } else { self.b.ins().iadd(value, c) };
         }
         self.assign(d, ty, value)
     }

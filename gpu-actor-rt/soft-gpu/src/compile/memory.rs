@@ -373,9 +373,21 @@ impl<'a> Lower<'_, '_, 'a> {
         }
     }
 
+    /// The two operands of an access, without the cache policy that may follow.
+    fn hinted_operands<'i>(&mut self, i: &'i Instruction<'a>, hinted: bool) -> Lowered<[&'i Operand<'a>; 2]> {
+        match (hinted, i.operands.as_slice()) {
+            (true, [d, a, policy]) => {
+                self.source(policy, Ty::B64)?;
+                Ok([d, a])
+            }
+            _ => self.operands(i),
+        }
+    }
+
     pub(super) fn load(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
         let strong = self.order(&mut mods, false)?;
         let space = Self::space(&mut mods);
+        let hinted = mods.take(".L2::cache_hint");
         Self::skip_hints(&mut mods);
         let count = Self::vector(&mut mods);
         let ty = self.ty(&mut mods)?;
@@ -383,7 +395,7 @@ impl<'a> Lower<'_, '_, 'a> {
         if ty == Ty::Pred || ty.is_half() || ty == Ty::B128 && (strong || count > 1) {
             return Err(self.bad_type(ty));
         }
-        let [d, a] = self.operands(i)?;
+        let [d, a] = self.hinted_operands(i, hinted)?;
         let registers = self.elements(d, count)?;
         let place = self.place(a, space, ty.size() * count, Some(AccessKind::Read))?;
         // An entry's parameters never change while it runs.
@@ -407,6 +419,7 @@ impl<'a> Lower<'_, '_, 'a> {
     pub(super) fn store(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
         let strong = self.order(&mut mods, true)?;
         let space = Self::space(&mut mods);
+        let hinted = mods.take(".L2::cache_hint");
         Self::skip_hints(&mut mods);
         let count = Self::vector(&mut mods);
         let ty = self.ty(&mut mods)?;
@@ -417,7 +430,7 @@ impl<'a> Lower<'_, '_, 'a> {
         if space == Some(Space::Const) {
             return Err(self.type_error("`.const` is read-only"));
         }
-        let [a, source] = self.operands(i)?;
+        let [a, source] = self.hinted_operands(i, hinted)?;
         let registers = self.elements(source, count)?;
         let place = self.place(a, space, ty.size() * count, Some(AccessKind::Write))?;
         if self.names_entry_param(a) {

@@ -115,4 +115,47 @@ impl<'a> Lower<'_, '_, 'a> {
         let kept = self.select(normal, bits, sign);
         self.bitcast(kept, types::F64)
     }
+
+    /// `add`, `sub`, `mul` and `fma` of two `.f32` in 64 bits.
+    pub(super) fn float_pair(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
+        let flush = mods.take(".ftz");
+        let mode = self.rounding(&mut mods)?;
+        self.done(&mods)?;
+        let (operation, wanted) = match i.opcode {
+            "add" => (Operation::Add, 2),
+            "sub" => (Operation::Sub, 2),
+            "mul" => (Operation::Mul, 2),
+            "fma" => (Operation::Fma, 3),
+            _ => return Err(self.unsupported(".f32x2", "no such operation on pairs")),
+        };
+        let [d, sources @ ..] = i.operands.as_slice() else {
+            return Err(self.type_error("needs a destination"));
+        };
+        if sources.len() != wanted {
+            return Err(self.type_error(&format!("takes {} operands", wanted + 1)));
+        }
+        let pairs = sources.iter().map(|s| self.source(s, Ty::B64)).collect::<Lowered<Vec<_>>>()?;
+        let mut whole = self.int(types::I64, 0);
+        for at in [0, 32] {
+            let mut x = Vec::with_capacity(wanted);
+            for pair in &pairs {
+                let bits = self.b.ins().ushr_imm_u(*pair, at);
+                let bits = self.b.ins().ireduce(types::I32, bits);
+                let value = self.bitcast(bits, types::F32);
+                x.push(if flush { self.flush(value) } else { value });
+            }
+            let value = match operation {
+                _ if mode != Mode::Nearest => self.directed(operation, Ty::F32, mode, &x)?,
+                Operation::Add => self.b.ins().fadd(x[0], x[1]),
+                Operation::Sub => self.b.ins().fsub(x[0], x[1]),
+                Operation::Mul => self.b.ins().fmul(x[0], x[1]),
+                _ => self.b.ins().fma(x[0], x[1], x[2]),
+            };
+            let value = if flush { self.flush(value) } else { value };
+            let bits = self.raw_bits(value);
+            let bits = self.b.ins().ishl_imm_u(bits, at);
+            whole = self.b.ins().bor(whole, bits);
+        }
+        self.assign(d, Ty::B64, whole)
+    }
 }

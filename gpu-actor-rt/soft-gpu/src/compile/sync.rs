@@ -237,6 +237,9 @@ impl<'a> Lower<'_, '_, 'a> {
             ]),
             _ => None,
         };
+        if !matches!(ty, Ty::U32 | Ty::S32 | Ty::B32) {
+            return Err(self.bad_type(ty));
+        }
         self.done(&mods)?;
         let Some(kind) = kind else { return Err(self.bad_type(ty)) };
         let [d, a, mask] = self.operands(i)?;

@@ -226,6 +226,8 @@ pub(crate) enum Operand<'a> {
         base: Base<'a>,
         offset: i64,
     },
+    /// `[texture, coordinates]`, which no instruction takes that is known here.
+    Coordinates,
     /// `{a, b}`
     Vector(Vec<Operand<'a>>),
     /// `(a, b)`

@@ -200,6 +200,11 @@ impl<'a> Parser<'_, 'a> {
     fn memory(&mut self) -> Parse<Operand<'a>> {
         let base =
             if self.peek().kind == Kind::Ident { Base::Name(self.name()?.text) } else { Base::Absolute };
+        if self.eat(b',') {
+            self.deeper(|p| p.operand(false))?;
+            self.expect(b']')?;
+            return Ok(Operand::Coordinates);
+        }
         let offset = if self.peek().is(b']') && matches!(base, Base::Name(_)) { 0 } else { self.constant()? };
         self.expect(b']')?;
         Ok(Operand::Memory { base, offset: offset as i64 })
