@@ -1,32 +1,38 @@
-//! Optimisation, between the verifier and the PTX writer: takes out blocks that nobody leaves early.
+//! Optimisation, between the verifier and the PTX writer: cheap passes over verified functions.
+//!
+//! Device compilers optimise, too; these passes do what they cannot know. That a check never fails follows from the
+//! language, and what has no check needs no fault path. Less text is also less to compile when a system starts.
+//!
+//! | pass | what it does |
+//! |---|---|
+//! | [`slots`] | slots that are only accessed at constant offsets become registers |
+//! | [`values`] | constants, copies, common expressions, known branches, checks that never fail |
+//! | [`dead`] | results that nobody reads, stores into slots that nobody reads |
+//! | [`coalesce`] | results go to their local at once |
+//!
+//! Rules kept here:
+//! - The first fault wins: no pass changes which fault is raised, on which line, or what was stored before it.
+//! - A budget pays what it paid: no loop and no turn of one is taken out.
+//! - Time grows with the size of the function, not faster.
 
-use crate::ir::{Function, Stmt, uses};
+mod coalesce;
+mod dead;
+mod fold;
+mod range;
+mod slots;
+mod values;
+
+use crate::ir::Function;
 
 /// Optimises a verified function.
 pub(crate) fn optimise(function: &mut Function) {
-    fold(&mut function.body);
-}
-
-/// A block without a break is its statements.
-fn fold(list: &mut Vec<Stmt>) {
-    let mut out = Vec::with_capacity(list.len());
-    for mut stmt in list.drain(..) {
-        match &mut stmt {
-            Stmt::Block { body, .. } => fold(body),
-            Stmt::Loop { body, continuing, .. } => {
-                fold(body);
-                fold(continuing);
-            }
-            Stmt::If { yes, no, .. } => {
-                fold(yes);
-                fold(no);
-            }
-            _ => {}
-        }
-        match stmt {
-            Stmt::Block { label, body } if !uses::breaks_to(&body, label) => out.extend(body),
-            other => out.push(other),
-        }
+    slots::to_registers(function);
+    values::simplify(function);
+    dead::remove(function);
+    // An index that turned out to be constant may have been what kept a slot in memory.
+    if slots::to_registers(function) {
+        values::simplify(function);
+        dead::remove(function);
     }
-    *list = out;
+    coalesce::coalesce(function);
 }

@@ -10,6 +10,7 @@ mod types;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use flow::unassigned;
 pub(crate) use module::verify;
 
 use crate::{

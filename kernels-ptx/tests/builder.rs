@@ -343,7 +343,7 @@ fn values_do_not_change_with_their_place() {
         b.if_end();
         b.reply(b.wrapping_add(before, b.read(x)));
     });
-    let text = support::module([function]).ptx().to_owned();
+    let text = support::module_with([function], false).ptx().to_owned();
     let start = text.find("mov.b32 %r0, 1;").expect("the local");
     assert!(text[start..].contains("mov.b32 %r1, %r0;"), "the value that was read is kept:\n{text}");
 }

@@ -26,7 +26,7 @@ pub(crate) enum Base {
     Slot(SlotId),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum UnaryOp {
     /// Integers wrap, floats flip the sign.
     Neg,
@@ -47,7 +47,7 @@ pub(crate) enum UnaryOp {
     RoundTiesEven,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum BinaryOp {
     /// Integers wrap, floats round to nearest even.
     Add,
@@ -68,7 +68,7 @@ pub(crate) enum BinaryOp {
     RotateRight,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum CompareOp {
     Eq,
     /// True for unordered floats, as in Rust.
@@ -99,7 +99,7 @@ impl CompareOp {
 }
 
 /// Registers that the device fills in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Special {
     LaneId,
     ThreadId,
@@ -129,11 +129,22 @@ pub(crate) enum Op {
     Special(Special),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum CheckedOp {
     Add,
     Sub,
     Mul,
+}
+
+impl CheckedOp {
+    /// The operation that gives the same value and does not say whether it is exact.
+    pub(crate) fn wrapping(self) -> BinaryOp {
+        match self {
+            Self::Add => BinaryOp::Add,
+            Self::Sub => BinaryOp::Sub,
+            Self::Mul => BinaryOp::Mul,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

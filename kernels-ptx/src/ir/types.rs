@@ -156,7 +156,7 @@ pub(crate) struct SlotId(pub(crate) u32);
 pub(crate) struct SiteId(pub(crate) u32);
 
 /// A typed constant; `bits` has no bit set above the type's width.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Const {
     pub(crate) ty: ScalarType,
     pub(crate) bits: u64,

@@ -147,6 +147,13 @@ pub(crate) fn breaks_to(list: &[Stmt], label: Label) -> bool {
     })
 }
 
+/// Whether a `Continue` names the loop.
+pub(crate) fn continues_to(list: &[Stmt], label: Label) -> bool {
+    list.iter().any(|stmt| {
+        *stmt == Stmt::Continue(label) || children(stmt).into_iter().any(|inner| continues_to(inner, label))
+    })
+}
+
 /// Replaces reads of the register `from` by `to`, nested statements included.
 pub(crate) fn replace(stmt: &mut Stmt, from: Reg, to: Reg) {
     let swap = |reg: &mut Reg| {

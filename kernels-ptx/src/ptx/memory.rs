@@ -86,7 +86,12 @@ impl Writer<'_> {
         (length, stride): (u64, u64),
         site: Option<SiteId>,
     ) {
-        let (dst, index) = (self.name(dst), self.text(index));
+        let dst = self.name(dst);
+        if let (Operand::Const(c), None) = (index, site) {
+            let offset = base.offset.wrapping_add(c.bits.wrapping_mul(stride));
+            return self.form_address(&dst, Address { offset, ..base });
+        }
+        let index = self.text(index);
         if let Some(site) = site {
             let outside =
                 self.compare(crate::ir::CompareOp::Ge, ScalarType::U64, &index, &length.to_string());

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Checker, Result, rule};
-use crate::ir::{Label, Reg, Stmt, uses};
+use super::{Checker, Result, Stage, rule};
+use crate::ir::{Function, Label, Reg, Stmt, uses};
 
 /// The registers that are assigned on every path to a point; `None` if no path leads there.
 type Assigned = Option<Set>;
@@ -44,20 +44,37 @@ struct Around {
 
 struct Walk<'a> {
     checker: &'a Checker<'a>,
+    /// Registers that are read and not assigned are written down here and do not fail.
+    forgive: Option<Vec<Reg>>,
     around: HashMap<Label, Around>,
     seen: HashSet<Label>,
 }
 
 impl Checker<'_> {
     pub(super) fn flow(&self) -> Result {
-        let mut walk = Walk { checker: self, around: HashMap::new(), seen: HashSet::new() };
+        let mut walk = Walk { checker: self, forgive: None, around: HashMap::new(), seen: HashSet::new() };
+        let end = walk.list(&self.function.body, Some(self.start()))?;
+        self.ensure(end.is_none(), rule::REACHED, || "a path ends without a return".into())
+    }
+
+    /// The parameters are assigned.
+    fn start(&self) -> Set {
         let mut start = Set(vec![0; self.function.regs.len().div_ceil(64)]);
         for i in 0..self.function.params.len() {
             start.insert(Reg(i as u32));
         }
-        let end = walk.list(&self.function.body, Some(start))?;
-        self.ensure(end.is_none(), rule::REACHED, || "a path ends without a return".into())
+        start
     }
+}
+
+/// The registers that some path reads before it has assigned them.
+pub(crate) fn unassigned(function: &Function) -> HashSet<Reg> {
+    let checker = Checker { function, stage: Stage::Optimised };
+    let (around, seen) = (HashMap::new(), HashSet::new());
+    let mut walk = Walk { checker: &checker, forgive: Some(vec![]), around, seen };
+    // The function is verified but for what is looked for here.
+    let _ = walk.list(&function.body, Some(checker.start()));
+    walk.forgive.into_iter().flatten().collect()
 }
 
 impl Walk<'_> {
@@ -79,13 +96,16 @@ impl Walk<'_> {
     }
 
     fn statement(&mut self, stmt: &Stmt, mut at: Set) -> Result<Assigned> {
-        let mut unassigned = None;
+        let mut unassigned = Vec::new();
         uses::direct(stmt, &mut |u| match u {
-            uses::Use::Read(reg) if !at.contains(reg) => unassigned = Some(reg),
+            uses::Use::Read(reg) if !at.contains(reg) => unassigned.push(reg),
             uses::Use::Write(reg) => at.insert(reg),
             _ => {}
         });
-        self.checker.ensure(unassigned.is_none(), rule::ASSIGNED, || {
+        if let Some(forgiven) = &mut self.forgive {
+            forgiven.append(&mut unassigned);
+        }
+        self.checker.ensure(unassigned.is_empty(), rule::ASSIGNED, || {
             format!("{unassigned:?} is read by {stmt:?} and not assigned on every path to it")
         })?;
         match stmt {

@@ -22,6 +22,7 @@ pub(crate) const WORKER: u32 = 5;
 pub(crate) const LANE: u32 = 7;
 
 /// What one handler did with one state and message.
+#[derive(Debug, PartialEq)]
 pub(crate) struct Outcome {
     pub(crate) faulted: bool,
     /// Code and site, if it faulted.
@@ -32,10 +33,11 @@ pub(crate) struct Outcome {
     pub(crate) outbox: Vec<u8>,
 }
 
-/// Functions that are loaded and can be run.
+/// Functions that are loaded, as built and optimised, and can be run.
 pub(crate) struct Handlers {
     device: Device,
-    entry: soft_gpu::Function,
+    built: soft_gpu::Function,
+    optimised: soft_gpu::Function,
     pub(crate) names: Vec<String>,
 }
 
@@ -53,14 +55,16 @@ impl Handlers {
         let names: Vec<_> = functions.iter().map(|f| f.symbol().to_owned()).collect();
         let symbols: Vec<_> = names.iter().map(|name| &**name).collect();
         functions.push(harness::build(&symbols).expect("the harness lowers"));
-        let module = support::module(functions);
         // The environment says in which mode, so that these tests run in every one.
         let mode = std::env::var("GPU_ACTOR_SOFT").unwrap_or_else(|_| "fast".into());
         let mode = mode.parse().unwrap_or_else(|error| panic!("GPU_ACTOR_SOFT: {error}"));
         let device = Device::open(DeviceConfig { mode, ..DeviceConfig::default() }).expect("a software GPU");
-        let loaded = device.load_ptx(module.ptx()).unwrap_or_else(|error| panic!("{error}"));
-        let entry = loaded.function(harness::SYMBOL).expect("the harness is there");
-        Self { device, entry, names }
+        let [built, optimised] = [false, true].map(|optimise| {
+            let module = support::module_with(functions.clone(), optimise);
+            let loaded = device.load_ptx(module.ptx()).unwrap_or_else(|error| panic!("{error}"));
+            loaded.function(harness::SYMBOL).expect("the harness is there")
+        });
+        Self { device, built, optimised, names }
     }
 
     fn upload(&self, bytes: &[u8]) -> DeviceMemory {
@@ -75,8 +79,25 @@ impl Handlers {
         bytes
     }
 
-    /// Runs the handler at `index` over states of one size, each with the message `payload`.
+    /// Runs the handler at `index` over states of one size, each with the message `payload`: as built and optimised,
+    /// which must give the same.
     pub(crate) fn run(&self, index: usize, states: &[Vec<u8>], payload: &[u8], budget: u64) -> Vec<Outcome> {
+        let built = self.run_one(&self.built, index, states, payload, budget);
+        let optimised = self.run_one(&self.optimised, index, states, payload, budget);
+        for ((built, optimised), state) in built.iter().zip(&optimised).zip(states) {
+            assert_eq!(built, optimised, "{} of {state:?}: optimising changed it", self.names[index]);
+        }
+        optimised
+    }
+
+    fn run_one(
+        &self,
+        entry: &soft_gpu::Function,
+        index: usize,
+        states: &[Vec<u8>],
+        payload: &[u8],
+        budget: u64,
+    ) -> Vec<Outcome> {
         let count = states.len();
         let stride = states.iter().map(Vec::len).max().unwrap_or(0).next_multiple_of(16);
         let outboxes = self.upload(&vec![0; count * OUTBOX * SLOT]);
@@ -121,7 +142,7 @@ impl Handlers {
         let config = LaunchConfig::new(count.div_ceil(32) as u32, 32);
         // SAFETY: the arguments are those that the harness documents; each array was made for `count` records of its
         // stride, and all of them live until the launch has ended, which `wait` sees to.
-        let launch = unsafe { self.device.launch(&self.entry, &config, &args.map(Arg::U64)) };
+        let launch = unsafe { self.device.launch(entry, &config, &args.map(Arg::U64)) };
         let status = launch.expect("the launch fits").wait(None);
         assert!(matches!(status, Status::Finished), "{}: {status:?}", self.names[index]);
 

@@ -61,7 +61,13 @@ impl GpuData for Point {
 
 /// A module of these functions.
 pub(crate) fn module(functions: impl IntoIterator<Item = Function>) -> VerifiedModule {
+    module_with(functions, true)
+}
+
+/// A module of these functions, optimised or as built.
+pub(crate) fn module_with(functions: impl IntoIterator<Item = Function>, optimise: bool) -> VerifiedModule {
     let mut module = Module::new("test");
+    module.optimise(optimise);
     for function in functions {
         module.add(function);
     }
