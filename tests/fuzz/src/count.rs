@@ -1,0 +1,90 @@
+//! What is in programs: how often each statement, operator and method occurs, so that one can see what is not tested.
+
+use std::collections::BTreeMap;
+
+use crate::tree::{Function, Kind, Node, Ty};
+
+/// Occurrences by name.
+#[derive(Clone, Debug, Default)]
+pub struct Counts(pub BTreeMap<String, u64>);
+
+impl Counts {
+    /// Counts what is in a function, and which of its programs have it.
+    pub fn add(&mut self, function: &Function) {
+        function.body.walk(&mut |node| *self.0.entry(name(node)).or_default() += 1);
+        for param in &function.params {
+            *self.0.entry(format!("parameter {}", class(&param.ty))).or_default() += 1;
+        }
+    }
+
+    /// Takes over what another counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (name, count) in &other.0 {
+            *self.0.entry(name.clone()).or_default() += count;
+        }
+    }
+
+    /// A table, several entries to the line.
+    pub fn table(&self) -> String {
+        let mut table = String::new();
+        for (index, (name, count)) in self.0.iter().enumerate() {
+            let end = if index % 4 == 3 { "\n" } else { "" };
+            table.push_str(&format!("  {name:<28}{count:>8}"));
+            table.push_str(end);
+        }
+        table
+    }
+}
+
+fn class(ty: &Ty) -> &'static str {
+    match ty {
+        Ty::Unit | Ty::Never => "()",
+        Ty::Bool => "bool",
+        Ty::Int(_) => "integer",
+        Ty::Float(_) => "float",
+        Ty::Array(..) => "array",
+        Ty::Struct(_) => "struct",
+        Ty::Id(_) => "id",
+    }
+}
+
+/// What a node is, as a user would say it.
+fn name(node: &Node) -> String {
+    let operand = || node.kids.first().map_or("", |kid| class(&kid.ty));
+    match &node.kind {
+        Kind::Lit(..) => format!("literal {}", class(&node.ty)),
+        Kind::Const(_) => "constant".into(),
+        Kind::Local(_) => "local".into(),
+        Kind::State => "self".into(),
+        Kind::Field(_) => "field".into(),
+        Kind::Index => "index".into(),
+        Kind::Unary(op) | Kind::Binary(op) => format!("{op} {}", operand()),
+        Kind::Method(name) => format!(".{name} {}", operand()),
+        Kind::Cast => format!("{} as {}", operand(), class(&node.ty)),
+        Kind::Call(_) => "call".into(),
+        Kind::List => "[a, b]".into(),
+        Kind::Repeat => "[a; n]".into(),
+        Kind::Len => ".len".into(),
+        Kind::Context(what) => format!("cx.{what}"),
+        Kind::If if node.ty == Ty::Unit || node.ty == Ty::Never => "if".into(),
+        Kind::If => "if value".into(),
+        Kind::Block(true) => "block value".into(),
+        Kind::Block(false) => "block".into(),
+        Kind::Let(..) if node.kids.is_empty() => "let, deferred".into(),
+        Kind::Let(..) => format!("let {}", class(&node.ty)),
+        Kind::Assign => format!("= {}", operand()),
+        Kind::Compound(op) => format!("{op}= {}", operand()),
+        Kind::While => "while".into(),
+        Kind::For(_, false) => "for ..".into(),
+        Kind::For(_, true) => "for ..=".into(),
+        Kind::Loop if node.ty == Ty::Unit => "loop".into(),
+        Kind::Loop => "loop value".into(),
+        Kind::Break => "break".into(),
+        Kind::Continue => "continue".into(),
+        Kind::Return => "return".into(),
+        Kind::Assert(_) => "assert!".into(),
+        Kind::Panic(_) => "panic!".into(),
+        Kind::Tell(_) => "tell".into(),
+        Kind::Drop(_) => "let _".into(),
+    }
+}

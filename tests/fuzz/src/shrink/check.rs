@@ -1,0 +1,90 @@
+//! Whether a cut program could compile: names are declared, jumps have a loop, constants cannot fault. It need not be sure:
+//! rustc is, but asking it costs more.
+
+use crate::tree::{Function, Kind, Module, Node, Ty};
+
+/// Whether nothing obvious is wrong with a module.
+pub(super) fn is_sound(module: &Module) -> bool {
+    let functions = module.functions.iter().map(|function| (function, false));
+    let handlers = module.actors.iter().flat_map(|actor| &actor.handlers).map(|handler| (handler, true));
+    functions.chain(handlers).all(|(function, handler)| {
+        let mut checker = Checker {
+            module,
+            scope: function.params.iter().map(|param| (param.name.clone(), param.ty.clone())).collect(),
+            loops: 0,
+        };
+        checker.sound(&function.body) && ends(function) && (handler || !uses_state(&function.body))
+    })
+}
+
+/// Whether the body gives what the signature says.
+fn ends(function: &Function) -> bool {
+    function.ret == Ty::Unit || function.body.ty == Ty::Never || function.body.ty == function.ret
+}
+
+fn uses_state(body: &Node) -> bool {
+    let mut uses = false;
+    body.walk(&mut |node| uses |= node.kind == Kind::State);
+    uses
+}
+
+struct Checker<'a> {
+    module: &'a Module,
+    scope: Vec<(String, Ty)>,
+    loops: usize,
+}
+
+impl Checker<'_> {
+    fn all(&mut self, nodes: &[Node]) -> bool {
+        nodes.iter().all(|node| self.sound(node))
+    }
+
+    fn sound(&mut self, node: &Node) -> bool {
+        let kids = &node.kids;
+        match &node.kind {
+            Kind::Local(name) => {
+                let found = self.scope.iter().rev().find(|(known, _)| known == name);
+                found.is_some_and(|(_, ty)| *ty == node.ty)
+            }
+            Kind::Const(name) => {
+                name.contains("::") || self.module.consts.iter().any(|item| item.name == *name)
+            }
+            Kind::Call(name) => {
+                self.module.functions.iter().any(|function| {
+                    function.name == *name && function.params.len() == kids.len() && function.ret == node.ty
+                }) && self.all(kids)
+            }
+            Kind::Unary("-") if kids[0].is_constant() => false,
+            Kind::Binary("+" | "-" | "*" | "/" | "%" | "<<" | ">>") if node.is_constant() => false,
+            Kind::Break | Kind::Continue => self.loops > 0 && self.all(kids),
+            Kind::Block(_) => {
+                let depth = self.scope.len();
+                let sound = self.all(kids);
+                self.scope.truncate(depth);
+                sound
+            }
+            Kind::Let(name, ..) => {
+                let sound = self.all(kids);
+                self.scope.push((name.clone(), node.ty.clone()));
+                sound
+            }
+            Kind::For(name, _) => {
+                let depth = self.scope.len();
+                let bounds = self.all(&kids[..2]);
+                self.scope.push((name.clone(), kids[0].ty.clone()));
+                self.loops += 1;
+                let sound = bounds && self.sound(&kids[2]);
+                self.loops -= 1;
+                self.scope.truncate(depth);
+                sound
+            }
+            Kind::While | Kind::Loop => {
+                self.loops += 1;
+                let sound = self.all(kids);
+                self.loops -= 1;
+                sound
+            }
+            _ => self.all(kids),
+        }
+    }
+}
