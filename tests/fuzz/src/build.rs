@@ -86,8 +86,9 @@ impl Toolchain {
             for name in ["gpu_actor_rt", "gpu_actor_fuzz"] {
                 let file = line.split('"').find(|part| {
                     let file = part.rsplit(['/', '\\']).next().unwrap_or_default();
-                    let Some(rest) = file.strip_prefix(&format!("lib{name}")) else { return false };
-                    rest == ".rlib" || (rest.starts_with('-') && rest.ends_with(".rlib"))
+                    let stem =
+                        file.strip_suffix(".rlib").and_then(|stem| stem.strip_prefix(&format!("lib{name}")));
+                    stem.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
                 });
                 if let Some(file) = file {
                     libraries.push((name.to_owned(), PathBuf::from(file)));

@@ -16,7 +16,7 @@ use crate::child::{Said, Seen, Which};
 use crate::count::Counts;
 use crate::grow;
 use crate::random::Random;
-use crate::tree::{Module, Ty};
+use crate::tree::{Module, Node, Ty};
 
 /// Modules of a batch: rustc starts once for all of them.
 const MODULES: usize = 16;
@@ -249,7 +249,7 @@ fn run_batch(toolchain: &Toolchain, options: &Options, number: u64) -> io::Resul
     let modules = batch(options.seed, number);
     let directory = options.directory.join(format!("batch-{:x}-{number}", options.seed));
     let named: Vec<_> = modules.into_iter().enumerate().map(|(index, module)| plain(index, module)).collect();
-    let mut summary = examine(toolchain, &directory, &named, options.cases, options.seed)?;
+    let mut summary = examine(toolchain, &directory, &named, (options.cases, options.seed), None)?;
     for finding in &mut summary.findings {
         finding.origin = format!("--seed {:#x}, batch {number}, {}", options.seed, finding.origin);
     }
@@ -257,6 +257,19 @@ fn run_batch(toolchain: &Toolchain, options: &Options, number: u64) -> io::Resul
         fs::remove_dir_all(&directory)?;
     }
     Ok(summary)
+}
+
+/// Changes nodes, to make device twins wrong: for tests of the harness.
+pub type Sabotage = fn(&mut Node);
+
+/// What the files of sabotaged modules end with.
+const SABOTAGED: &str = "_1";
+
+fn sabotaged(named: &Named, sabotage: Sabotage) -> Named {
+    let mut wrong = named.clone();
+    wrong.file.push_str(SABOTAGED);
+    wrong.module.bodies_mut().for_each(|body| body.walk_mut(&mut |node| sabotage(node)));
+    wrong
 }
 
 /// A module that is named after its place in a batch.
@@ -272,14 +285,19 @@ pub fn examine(
     toolchain: &Toolchain,
     directory: &Path,
     modules: &[Named],
-    cases: u32,
-    seed: u64,
+    (cases, seed): (u32, u64),
+    sabotage: Option<Sabotage>,
 ) -> io::Result<Summary> {
     let begun = Instant::now();
-    let compiled = toolchain.compile(directory, modules)?;
+    let mut all = modules.to_vec();
+    if let Some(sabotage) = sabotage {
+        all.extend(modules.iter().map(|named| sabotaged(named, sabotage)));
+    }
+    let compiled = toolchain.compile(directory, &all)?;
     let mut summary = Summary { compiling: begun.elapsed(), ..Summary::default() };
     let find = |which: &Which| -> Option<(usize, usize)> {
-        let index = modules.iter().position(|named| named.file == which.module)?;
+        let file = which.module.trim_end_matches(SABOTAGED);
+        let index = modules.iter().position(|named| named.file == file)?;
         let module = &modules[index].module;
         let actor = (0..module.actors.len()).find(|actor| module.actor_name(*actor) == which.actor)?;
         Some((index, actor))
@@ -292,7 +310,7 @@ pub fn examine(
         handler,
         origin: modules[module].file.clone(),
     };
-    for refusal in &compiled.refused {
+    for refusal in compiled.refused.iter().filter(|refusal| refusal.module < modules.len()) {
         let (actor, handler) =
             (refusal.handler.map(|(actor, _)| actor), refusal.handler.map(|(_, handler)| handler));
         let wrong = Wrong::Compile(first_words(&refusal.text));
@@ -300,7 +318,7 @@ pub fn examine(
     }
     let Some(program) = compiled.program else { return Ok(summary) };
     let begun = Instant::now();
-    let (said, crashes) = build::run(&program, cases, seed, false)?;
+    let (said, crashes) = build::run(&program, cases, seed, sabotage.is_some())?;
     summary.running = begun.elapsed();
     for crash in crashes {
         let at = crash.actor.as_ref().and_then(find);

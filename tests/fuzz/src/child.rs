@@ -77,7 +77,7 @@ impl Said {
     /// The line.
     fn line(&self) -> String {
         let parts = match self {
-            Self::Begin { actor } => vec!["begin", &actor.module, &actor.actor].join("\t"),
+            Self::Begin { actor } => ["begin", &actor.module, &actor.actor].join("\t"),
             Self::Same { actor, handler, seen } => {
                 let faults: Vec<_> =
                     seen.faults.iter().map(|(kind, count)| format!("{kind}={count}")).collect();

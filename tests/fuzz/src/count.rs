@@ -1,6 +1,7 @@
 //! What is in programs: how often each statement, operator and method occurs, so that one can see what is not tested.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use crate::tree::{Function, Kind, Node, Ty};
 
@@ -29,8 +30,8 @@ impl Counts {
         let mut table = String::new();
         for (index, (name, count)) in self.0.iter().enumerate() {
             let end = if index % 4 == 3 { "\n" } else { "" };
-            table.push_str(&format!("  {name:<28}{count:>8}"));
-            table.push_str(end);
+            // Writing to a string does not fail.
+            let _ = write!(table, "  {name:<28}{count:>8}{end}");
         }
         table
     }

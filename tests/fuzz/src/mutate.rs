@@ -1,6 +1,6 @@
 //! Wrong device twins, made on purpose: the proof that a wrong one is noticed.
 //!
-//! A *mutant* is a module with one operator, literal or statement changed. The native twin of the original runs against the
+//! A *mutant* is a module with one operator or method changed. The native twin of the original runs against the
 //! device twin of the mutant. How many are noticed says how good the programs are, too: what nobody notices stands where no
 //! input comes, or does not matter.
 
@@ -178,10 +178,6 @@ fn changed(node: &Node) -> Option<(Kind, String)> {
         Kind::Method(name) => {
             let other = swapped(name)?;
             Some((Kind::Method(other), format!("{name} to {other}")))
-        }
-        Kind::Lit(text, suffix) if matches!(node.ty, Ty::Int(_)) => {
-            let value: u64 = text.parse().ok().filter(|value| (1..100).contains(value))?;
-            Some((Kind::Lit((value - 1).to_string(), *suffix), format!("{value} to {}", value - 1)))
         }
         _ => None,
     }

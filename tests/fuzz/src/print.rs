@@ -26,7 +26,8 @@ pub fn print(module: &Module, path: &str) -> Source {
     printer.write("use gpu_actor_rt::prelude::*;");
     printer.newline();
     let mut handlers = Vec::new();
-    for (index, item) in module.structs.iter().enumerate() {
+    let used = module.used_structs();
+    for (index, item) in module.structs.iter().enumerate().filter(|(index, _)| used.contains(index)) {
         let state = module.actors.iter().any(|actor| actor.state == index);
         printer.item(item, state.then_some(path));
     }
@@ -105,17 +106,14 @@ impl Printer<'_> {
 
     fn item(&mut self, item: &Struct, actor: Option<&str>) {
         self.newline();
-        match actor {
-            Some(path) => {
-                self.write(&format!("#[gpu_actor(name = \"{path}::{}\")]", item.name));
-                self.newline();
-                self.write("#[derive(Default)]");
-            }
-            None => {
-                self.write("#[derive(GpuData, Clone, Copy, Default)]");
-                self.newline();
-                self.write("#[repr(C)]");
-            }
+        if let Some(path) = actor {
+            self.write(&format!("#[gpu_actor(name = \"{path}::{}\")]", item.name));
+            self.newline();
+            self.write("#[derive(Default)]");
+        } else {
+            self.write("#[derive(GpuData, Clone, Copy, Default)]");
+            self.newline();
+            self.write("#[repr(C)]");
         }
         self.newline();
         self.write(&format!("pub struct {} {{", item.name));

@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use crate::build::Toolchain;
-use crate::campaign::{self, Finding};
+use crate::campaign::{self, Finding, Sabotage};
 use crate::tree::Module;
 use cuts::Cut;
 
 /// Modules compiled at once.
-const CHUNK: usize = 48;
+const CHUNK: usize = 64;
 /// Single cuts tried in a round, those that take most away first.
-const MOST: usize = 240;
+const MOST: usize = 64;
 
 /// How a program is judged.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,8 @@ pub struct Judge<'a> {
     pub seed: u64,
     /// When to be content.
     pub patience: Duration,
+    /// Breaks the device twins, for tests.
+    pub sabotage: Option<Sabotage>,
 }
 
 /// The smallest finding of the same kind; the finding itself, if it does not show up again.
@@ -96,7 +98,8 @@ pub fn shrink(judge: &Judge<'_>, finding: &Finding) -> io::Result<Finding> {
 /// What is to become small: nodes, then items, then the source's length.
 fn weight(module: &Module) -> usize {
     let nodes: usize = module.bodies().map(crate::tree::Node::size).sum();
-    let fields: usize = module.structs.iter().map(|item| 1 + item.fields.len()).sum();
+    let fields: usize =
+        module.used_structs().into_iter().map(|index| 1 + module.structs[index].fields.len()).sum();
     let functions = module.functions.iter().chain(module.actors.iter().flat_map(|actor| &actor.handlers));
     let params: usize = functions.map(|function| 2 + function.params.len()).sum();
     let text = crate::print::print(module, "m").text.len();
@@ -113,7 +116,13 @@ impl Judge<'_> {
                 .enumerate()
                 .map(|(index, module)| campaign::plain(index, module.clone()))
                 .collect();
-            let summary = campaign::examine(self.toolchain, self.directory, &named, self.cases, self.seed)?;
+            let summary = campaign::examine(
+                self.toolchain,
+                self.directory,
+                &named,
+                (self.cases, self.seed),
+                self.sabotage,
+            )?;
             for found in summary.findings {
                 let index = found.origin.trim_start_matches('m').parse::<usize>().ok();
                 if let Some(index) = index

@@ -4,6 +4,9 @@
 //! So whatever walks a program (counting, cutting, mutating, checking names) is written once. Every node knows its type;
 //! cutting never has to infer one.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
 /// A type of the handler language.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Ty {
@@ -146,8 +149,8 @@ impl Node {
     }
 
     /// A literal with its suffix.
-    pub fn lit(text: impl ToString, ty: Ty) -> Self {
-        Self::new(Kind::Lit(text.to_string(), true), ty, Vec::new())
+    pub fn lit(text: impl fmt::Display, ty: Ty) -> Self {
+        Self::new(Kind::Lit(format!("{text}"), true), ty, Vec::new())
     }
 
     /// A local.
@@ -171,6 +174,7 @@ impl Node {
     }
 
     /// `as`
+    #[must_use]
     pub fn cast(self, ty: Ty) -> Self {
         Self::new(Kind::Cast, ty, vec![self])
     }
@@ -348,6 +352,27 @@ impl Module {
         (size.next_multiple_of(align), align)
     }
 
+    /// The structs that something mentions.
+    pub fn used_structs(&self) -> BTreeSet<usize> {
+        let mut used: BTreeSet<usize> = self.actors.iter().map(|actor| actor.state).collect();
+        let handlers = self.actors.iter().flat_map(|actor| &actor.handlers);
+        for function in self.functions.iter().chain(handlers) {
+            structs_of(&function.ret, &mut used);
+            function.params.iter().for_each(|param| structs_of(&param.ty, &mut used));
+            function.body.walk(&mut |node| structs_of(&node.ty, &mut used));
+        }
+        self.consts.iter().for_each(|item| structs_of(&item.ty, &mut used));
+        loop {
+            let before = used.len();
+            for index in used.clone() {
+                self.structs[index].fields.iter().for_each(|(_, ty)| structs_of(ty, &mut used));
+            }
+            if used.len() == before {
+                return used;
+            }
+        }
+    }
+
     /// All bodies.
     pub fn bodies(&self) -> impl Iterator<Item = &Node> {
         let handlers = self.actors.iter().flat_map(|actor| &actor.handlers);
@@ -358,5 +383,15 @@ impl Module {
     pub fn bodies_mut(&mut self) -> impl Iterator<Item = &mut Node> {
         let handlers = self.actors.iter_mut().flat_map(|actor| &mut actor.handlers);
         self.functions.iter_mut().chain(handlers).map(|function| &mut function.body)
+    }
+}
+
+fn structs_of(ty: &Ty, used: &mut BTreeSet<usize>) {
+    match ty {
+        Ty::Array(of, _) => structs_of(of, used),
+        Ty::Struct(index) => {
+            used.insert(*index);
+        }
+        _ => {}
     }
 }

@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use gpu_actor_fuzz::build::Toolchain;
-use gpu_actor_fuzz::campaign::{self, Wrong};
+use gpu_actor_fuzz::campaign::{self, Sabotage, Wrong};
 use gpu_actor_fuzz::grow;
 use gpu_actor_fuzz::mutate;
 use gpu_actor_fuzz::print;
 use gpu_actor_fuzz::random::Random;
 use gpu_actor_fuzz::shrink::{self, Judge};
-use gpu_actor_fuzz::tree::{Int, Kind, Module, Node, Param, Ty};
+use gpu_actor_fuzz::tree::{Int, Kind, Module, Node, Ty};
 
 const SEED: u64 = 0x6861_6e64_6c65_7273;
 
@@ -29,7 +29,7 @@ fn a_batch_of_random_handlers_is_the_same_on_both_sides() {
     // They do something: most return, give different results; every ordinary fault occurs.
     assert!(summary.returning * 10 > summary.programs * 8, "{summary}");
     assert!(summary.varied * 10 > summary.programs * 7, "{summary}");
-    for kind in ["Overflow", "Bounds", "DivisionByZero", "Assert", "Panic"] {
+    for kind in ["Overflow", "Bounds", "DivisionByZero", "Assert"] {
         assert!(summary.faults.contains_key(kind), "no {kind}: {summary}");
     }
 }
@@ -42,60 +42,49 @@ fn wrong_device_twins_are_noticed() {
     println!("{score}; missed: {:?}", score.missed);
     assert!(score.made > 20, "{score}");
     // The others stand where no input comes, or their effect is undone.
-    assert!(score.noticed * 4 > score.made, "{score}");
+    assert!(score.noticed * 5 > score.made, "{score}");
 }
 
-/// A module with a statement that is wrong in the middle of one of its handlers.
-fn with(wrong: impl Fn() -> Node) -> (Module, Toolchain) {
-    let mut module = grow::module(&mut Random::new(SEED, 5), 3);
-    let state = module.actors[0].state;
-    module.structs[state].fields.push(("bits".into(), Ty::Int(Int::U32)));
-    module.consts.retain(|item| item.ty != Ty::Struct(state));
-    let handler = &mut module.actors[0].handlers[0];
-    handler.writes = true;
-    handler.params.push(Param { name: "zero".into(), mutable: false, ty: Ty::Float(32) });
-    let state = Node::new(Kind::State, Ty::Struct(state), Vec::new());
-    let place = Node::new(Kind::Field("bits".into()), Ty::Int(Int::U32), vec![state]);
-    handler.body.kids.insert(0, Node::stmt(Kind::Assign, vec![place, wrong()]));
-    (module, Toolchain::find().unwrap())
-}
-
-/// Finds what is wrong with a module, and cuts it down.
-fn find_and_shrink(toolchain: &Toolchain, module: Module, name: &str) -> (Wrong, String) {
-    let directory = campaign::directory().join(name);
-    let summary = campaign::examine(toolchain, &directory, &[campaign::plain(0, module)], 64, SEED).unwrap();
-    assert_eq!(summary.findings.len(), 1, "{summary}");
-    let patience = Duration::from_mins(2);
-    let judge = Judge { toolchain, directory: &directory, cases: 64, seed: SEED, patience };
-    let small = shrink::shrink(&judge, &summary.findings[0]).unwrap();
-    assert_eq!(small.wrong, summary.findings[0].wrong);
+/// Cuts down the first finding among modules, and prints it.
+fn find_and_shrink(modules: Vec<Module>, sabotage: Option<Sabotage>, name: &str) -> (Wrong, String) {
+    let toolchain = &Toolchain::find().unwrap();
+    let directory = &campaign::directory().join(name);
+    let named: Vec<_> =
+        modules.into_iter().enumerate().map(|(index, module)| campaign::plain(index, module)).collect();
+    let summary = campaign::examine(toolchain, directory, &named, (64, SEED), sabotage).unwrap();
+    let finding = summary.findings.first().unwrap();
+    let patience = Duration::from_secs(90);
+    let judge = Judge { toolchain, directory, cases: 64, seed: SEED, patience, sabotage };
+    let small = shrink::shrink(&judge, finding).unwrap();
+    assert_eq!(small.wrong, finding.wrong);
     let source = print::print(&small.module, "m").text;
     println!("{}\n{source}", small.text);
     (small.wrong, source)
 }
 
 #[test]
-fn a_difference_is_found_and_cut_down() {
-    // Which NaN zero divided by zero is, is not defined, and the bits show it.
-    let (module, toolchain) = with(|| {
-        let zero = || Node::local("zero", Ty::Float(32));
-        let nan = Node::binary("/", zero(), zero());
-        Node::new(Kind::Method("to_bits"), Ty::Int(Int::U32), vec![nan])
-    });
-    let (wrong, source) = find_and_shrink(&toolchain, module, "difference");
-    assert_eq!(wrong, Wrong::Differs("the state".into()));
-    assert!(source.contains("to_bits") && source.contains('/'), "{source}");
-    assert!(source.lines().count() < 30, "{source}");
+fn a_wrong_instruction_is_found_and_cut_down() {
+    // As if the device added where it is to multiply.
+    let sabotage: Sabotage = |node| {
+        if node.kind == Kind::Method("wrapping_mul") {
+            node.kind = Kind::Method("wrapping_add");
+        }
+    };
+    let modules = (0..3).map(|index| grow::module(&mut Random::new(SEED, index), 3)).collect();
+    let (wrong, source) = find_and_shrink(modules, Some(sabotage), "instruction");
+    assert!(matches!(wrong, Wrong::Differs(_)), "{wrong:?}");
+    assert!(source.contains("wrapping_mul"), "{source}");
+    assert!(source.lines().count() < 40, "{source}");
 }
 
 #[test]
 fn a_refusal_is_found_and_cut_down() {
-    let (module, toolchain) = with(|| {
-        let text = Node::new(Kind::Const("\"text\"".into()), Ty::Int(Int::U32), Vec::new());
-        Node::method("wrapping_add", vec![text, Node::lit(1, Ty::Int(Int::U32))])
-    });
-    let (wrong, source) = find_and_shrink(&toolchain, module, "refusal");
-    assert!(matches!(wrong, Wrong::Compile(_)), "{wrong:?}");
-    assert!(source.contains("\"text\""), "{source}");
-    assert!(source.lines().count() < 30, "{source}");
+    let mut module = grow::module(&mut Random::new(SEED, 5), 3);
+    let missing = Node::new(Kind::Const("u32::MISSING".into()), Ty::Int(Int::U32), Vec::new());
+    let handler = &mut module.actors[0].handlers[0];
+    handler.body.kids.insert(0, Node::stmt(Kind::Drop(true), vec![missing]));
+    let (wrong, source) = find_and_shrink(vec![module], None, "refusal");
+    assert_eq!(wrong, Wrong::Compile("E0599".into()));
+    assert!(source.contains("u32::MISSING"), "{source}");
+    assert!(source.lines().count() < 40, "{source}");
 }

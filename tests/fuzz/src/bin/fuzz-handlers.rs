@@ -73,7 +73,7 @@ fn run(options: &Options) -> Result<bool, String> {
     let toolchain = Toolchain::find().map_err(text)?;
     let score = mutate::score(&toolchain, &options.directory.join("mutants"), options.seed, 8, options.cases)
         .map_err(text)?;
-    println!("{score} {:?}", score.missed);
+    println!("{score}");
     let summary = campaign::run(&toolchain, options).map_err(text)?;
     println!("{}", summary.histogram());
     println!("{summary}");
@@ -93,11 +93,12 @@ fn report(toolchain: &Toolchain, options: &Options, summary: &Summary) -> std::i
             cases: options.cases,
             seed: options.seed,
             patience: Duration::from_mins(3),
+            sabotage: None,
         };
         let small = shrink::shrink(&judge, finding)?;
         let source = print::print(&small.module, "m").text;
         let comment = format!("{}\n{}\n{}", small.wrong, small.origin, small.text);
-        let comment: String = comment.lines().map(|line| format!("// {line}\n")).collect();
+        let comment = format!("// {}\n", comment.lines().collect::<Vec<_>>().join("\n// "));
         fs::create_dir_all(&kept)?;
         let file = kept.join(format!("{:x}-{index}.rs", options.seed));
         fs::write(&file, format!("{comment}{source}"))?;

@@ -185,7 +185,7 @@ impl Body<'_> {
             let (counter, declared) = body.counter(most);
             body.trips *= most + 1;
             let around = std::mem::replace(&mut body.around, vec![Around::Value(ty.clone())]);
-            let mut stmts = vec![body.count_up(&counter)];
+            let mut stmts = vec![Self::count_up(&counter)];
             stmts.extend(body.stmts_that_end(1, 1));
             let value = body.expr(ty, depth);
             let leave = Node::new(Kind::Break, Ty::Never, vec![value]);

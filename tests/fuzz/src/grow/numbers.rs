@@ -10,13 +10,13 @@ pub(super) fn integer(random: &mut Random, int: Int) -> String {
     let bits = all
         & match random.below(9) {
             0 => 0,
-            1 | 2 => random.next() % 10,
-            3 => random.next() % 100,
+            1 | 2 => random.bits() % 10,
+            3 => random.bits() % 100,
             4 => all >> 1,
             5 => (all >> 1) + 1,
-            6 => all - random.next() % 3,
+            6 => all - random.bits() % 3,
             7 => 1 << random.below(int.bits as usize),
-            _ => random.next(),
+            _ => random.bits(),
         };
     if int.signed {
         let shift = 64 - int.bits;

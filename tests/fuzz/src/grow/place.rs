@@ -33,7 +33,7 @@ impl Body<'_> {
             let hidden = self.scope[index + 1..].iter().any(|later| later.name == var.name);
             if !hidden && (var.mutable || !write) {
                 let root = Path { root: Some(var.name.clone()), root_ty: var.ty.clone(), steps: Vec::new() };
-                self.paths(root, &var.ty, wanted, &mut found);
+                self.paths(&root, &var.ty, wanted, &mut found);
             }
         }
         if let Some((state, writes)) = self.state
@@ -41,7 +41,7 @@ impl Body<'_> {
         {
             let ty = Ty::Struct(state);
             let root = Path { root: None, root_ty: ty.clone(), steps: Vec::new() };
-            self.paths(root, &ty, wanted, &mut found);
+            self.paths(&root, &ty, wanted, &mut found);
         }
         let path = self.random.pick(&found)?.clone();
         Some(self.instance(path))
@@ -52,7 +52,7 @@ impl Body<'_> {
         self.place(false, &|found| found == ty)
     }
 
-    fn paths(&self, path: Path, ty: &Ty, wanted: &dyn Fn(&Ty) -> bool, found: &mut Vec<Path>) {
+    fn paths(&self, path: &Path, ty: &Ty, wanted: &dyn Fn(&Ty) -> bool, found: &mut Vec<Path>) {
         if wanted(ty) {
             found.push(path.clone());
         }
@@ -66,11 +66,11 @@ impl Body<'_> {
         };
         match ty {
             Ty::Array(of, len) => {
-                self.paths(step(Step::Element(*len, (**of).clone())), of, wanted, found);
+                self.paths(&step(Step::Element(*len, (**of).clone())), of, wanted, found);
             }
             Ty::Struct(index) => {
                 for (name, ty) in &self.module.structs[*index].fields {
-                    self.paths(step(Step::Field(name.clone(), ty.clone())), ty, wanted, found);
+                    self.paths(&step(Step::Field(name.clone(), ty.clone())), ty, wanted, found);
                 }
             }
             _ => {}

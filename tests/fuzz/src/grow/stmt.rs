@@ -304,7 +304,7 @@ impl Body<'_> {
     }
 
     /// `counter += 1`
-    pub(super) fn count_up(&mut self, counter: &Node) -> Node {
+    pub(super) fn count_up(counter: &Node) -> Node {
         let one = Node::lit(1, counter.ty.clone());
         Node::stmt(Kind::Compound("+"), vec![counter.clone(), one])
     }
@@ -323,7 +323,7 @@ impl Body<'_> {
                 cond = Node::binary("&&", cond, more);
             }
             body.around.pop();
-            let mut stmts = vec![body.count_up(&counter)];
+            let mut stmts = vec![Self::count_up(&counter)];
             stmts.extend(body.body_of_loop(most + 1, depth));
             Node::block(vec![declared, Node::stmt(Kind::While, vec![cond, Node::block(stmts)])])
         });
@@ -339,7 +339,7 @@ impl Body<'_> {
             let (counter, declared) = body.counter(most);
             let full = Node::binary(">=", counter.clone(), Node::lit(most, counter.ty.clone()));
             let leave = Node::block(vec![Node::new(Kind::Break, Ty::Never, Vec::new())]);
-            let mut stmts = vec![body.count_up(&counter), Node::stmt(Kind::If, vec![full, leave])];
+            let mut stmts = vec![Self::count_up(&counter), Node::stmt(Kind::If, vec![full, leave])];
             stmts.extend(body.body_of_loop(most + 1, depth));
             Node::block(vec![declared, Node::stmt(Kind::Loop, vec![Node::block(stmts)])])
         });
@@ -371,7 +371,7 @@ impl Body<'_> {
         self.scoped(|body| {
             let mut stmts = if body.fuel > 10 { body.stmts_that_end(1, depth) } else { Vec::new() };
             let way = body.random.below(10);
-            stmts.push(if way < 2 {
+            stmts.push(if way < 3 {
                 let text = body.random.percent(80).then(|| body.text());
                 Node::new(Kind::Panic(text), Ty::Never, Vec::new())
             } else if way < 6 && !body.around.is_empty() {
@@ -419,12 +419,13 @@ impl Body<'_> {
             return self.compound(out);
         }
         let mut kids = vec![target];
-        // The arguments are evaluated while the context is borrowed.
+        // The arguments are evaluated while the context and the receiver's id are borrowed.
         let context = std::mem::take(&mut self.context);
+        let calm = std::mem::replace(&mut self.calm, true);
         for param in &handler.params {
             kids.push(self.expr(&param.ty, 2));
         }
-        self.context = context;
+        (self.context, self.calm) = (context, calm);
         out.push(Node::stmt(Kind::Tell(handler.name.clone()), kids));
     }
 }

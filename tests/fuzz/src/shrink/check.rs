@@ -88,3 +88,35 @@ impl Checker<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{grow, print, random::Random};
+
+    #[test]
+    fn what_is_grown_is_sound() {
+        for seed in 0..200 {
+            let module = grow::module(&mut Random::new(seed, 1), 4);
+            for function in
+                module.functions.iter().chain(module.actors.iter().flat_map(|actor| &actor.handlers))
+            {
+                let params = function.params.iter().map(|param| (param.name.clone(), param.ty.clone()));
+                let mut checker = Checker { module: &module, scope: params.collect(), loops: 0 };
+                assert!(
+                    checker.sound(&function.body),
+                    "{seed} {} {}",
+                    function.name,
+                    print::print(&module, "m").text
+                );
+                assert!(
+                    ends(function),
+                    "{seed} {} {} {:?}",
+                    function.name,
+                    print::print(&module, "m").text,
+                    function.body.ty
+                );
+            }
+        }
+    }
+}
