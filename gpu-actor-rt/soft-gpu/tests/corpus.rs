@@ -258,10 +258,18 @@ macro_rules! programs {
 }
 
 programs! {
+
+    atomics
+    barriers
     functions
+    half
     histogram
+    integers
     mandelbrot
+    math
     matmul
+    memory
+    pipeline
     reduce
     scan
     sort
