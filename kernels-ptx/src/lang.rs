@@ -35,6 +35,11 @@ pub trait GpuType: Copy + 'static {
     /// The constant in the function that `b` builds. Use [`Builder::lit_scalar`] for scalars and
     /// [`Builder::lit_data`] for data.
     fn lower_const(self, b: &Builder) -> Val<Self>;
+    /// Stores the constant at a place; as [`lower_const`](Self::lower_const) and a write, without a copy for
+    /// [`Builder::set_data`].
+    fn store_const(self, b: &Builder, place: Place<Self>) {
+        b.write(place, self.lower_const(b));
+    }
     /// Whether the value at `place` is this constant, as a pattern compares them. Never faults, whatever the bytes.
     fn matches(self, b: &Builder, place: Place<Self>) -> Val<bool> {
         let _ = place;

@@ -198,6 +198,9 @@ fn tagged(parsed: &Enum) -> TokenStream {
                 fn lower_const(self, __b: &#rt::Builder) -> #rt::Val<Self> {
                     __b.lit_data(self)
                 }
+                fn store_const(self, __b: &#rt::Builder, __at: #rt::Place<Self>) {
+                    __b.set_data(__at, self);
+                }
                 fn matches(self, __b: &#rt::Builder, __at: #rt::Place<Self>) -> #rt::Val<bool> {
                     match self { #(#tests)* }
                 }

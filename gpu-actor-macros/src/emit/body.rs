@@ -1,6 +1,6 @@
 //! The model of a body as calls of the builder, in evaluation order.
 
-use super::{calls, here, label, loop_value, loops, pattern};
+use super::{built, calls, here, label, loop_value, loops, pattern};
 use crate::body::model::{Block, Place, PlaceKind, Stmt, Tail, Value, ValueKind};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -11,6 +11,12 @@ pub(crate) fn function_body(body: &Block) -> TokenStream {
         Tail::Value(value) => here(value.span),
         Tail::Unit | Tail::Never => Span::call_site(),
     };
+    if let Tail::Value(tail) = &body.tail
+        && built::wants_place(tail)
+    {
+        let body = store(body, &quote!(__result));
+        return quote_spanned! {at=> { let __result = __b.result_of(&__frame); #body __b.leave(&__frame); } };
+    }
     let body = block(body);
     // A type that is not the function's is reported at the last expression.
     quote_spanned! {at=> { let __v = #body; __b.ret(&__frame, __v); } }
@@ -40,7 +46,7 @@ pub(super) fn unit_block(block: &Block) -> TokenStream {
     quote!({ #(#stmts)* #tail })
 }
 
-fn stmt(stmt: &Stmt) -> TokenStream {
+pub(super) fn stmt(stmt: &Stmt) -> TokenStream {
     match stmt {
         Stmt::Let { name, ty, init } => let_stmt(name, ty.as_ref(), init.as_ref()),
         Stmt::Item(item) => quote!(#item),
@@ -90,6 +96,16 @@ fn stmt(stmt: &Stmt) -> TokenStream {
         }
         Stmt::Return { value, span } => {
             let at = value.as_ref().map_or(*span, |value| value.span);
+            if let Some(value) = value
+                && built::wants_place(value)
+            {
+                let value = built::into(value, &quote!(__result));
+                return quote_spanned! {here(at)=> {
+                    let __result = __b.result_of(&__frame);
+                    #value
+                    __b.leave(&__frame);
+                } };
+            }
             let value = value.as_ref().map_or_else(|| quote!(__b.unit()), self::value);
             quote_spanned! {here(at)=> { let __v = #value; __b.ret(&__frame, __v); } }
         }
@@ -126,6 +142,9 @@ fn let_stmt(name: &Ident, ty: Option<&syn::Type>, init: Option<&Value>) -> Token
     });
     if let Some(init) = init {
         let at = here(init.span);
+        if let Some(place) = built::fresh(init) {
+            return quote_spanned! {at=> let #name #ty = #place; };
+        }
         let init = value(init);
         quote_spanned! {at=> let #name #ty = __b.local(#init); }
     } else {
@@ -218,17 +237,11 @@ pub(super) fn value(value: &Value) -> TokenStream {
             } }
         }
         ValueKind::Block(block) => self::block(block),
-        ValueKind::Match(parsed) => {
-            let run = pattern::match_stmt(parsed, Some(&quote!(__t)));
-            quote_spanned!(at=> { let __t = __b.slot(); #run __b.read(__t) })
-        }
-        ValueKind::IfLet(parsed) => {
-            let run = pattern::if_let(parsed, Some(&quote!(__t)));
-            quote_spanned!(at=> { let __t = __b.slot(); #run __b.read(__t) })
+        ValueKind::Match(_) | ValueKind::IfLet(_) | ValueKind::New(_) | ValueKind::Tuple(_) => {
+            let place = built::fresh(value);
+            quote_spanned!(at=> __b.take(#place))
         }
         ValueKind::Test { scrutinee, pattern } => pattern::matches(scrutinee, pattern, at),
-        ValueKind::New(new) => pattern::new(new, at),
-        ValueKind::Tuple(parts) => pattern::tuple(parts, at),
         ValueKind::Ask { method, place, operands, line } => {
             let method = Ident::new(method, at);
             let place = self::place(place);
@@ -265,6 +278,11 @@ pub(super) fn value(value: &Value) -> TokenStream {
 pub(super) fn store(branch: &Block, slot: &TokenStream) -> TokenStream {
     match &branch.tail {
         Tail::Never => unit_block(branch),
+        Tail::Value(tail) if built::wants_place(tail) => {
+            let stmts = branch.stmts.iter().map(stmt);
+            let tail = built::into(tail, slot);
+            quote!({ #(#stmts)* #tail })
+        }
         Tail::Value(_) | Tail::Unit => {
             let branch = block(branch);
             quote!({ let __v = #branch; __b.write(#slot, __v); })

@@ -4,6 +4,7 @@
 //! names that start with `__`; what rustc may complain about carries the span of the user's token.
 
 mod body;
+mod built;
 mod calls;
 mod loops;
 mod pattern;

@@ -3,15 +3,13 @@
 //! A test reads and has no effect, so that a whole pattern is one condition; the names are bound when it holds.
 
 use super::body::{place, store, unit_block, value};
-use super::here;
-use crate::body::construct::New;
+use super::{built, here};
 use crate::body::matching::{Arm, Condition, Destructure, IfLet, Match, Scrutinee};
-use crate::body::model::{Block, PlaceKind, Value};
+use crate::body::model::{Block, PlaceKind};
 use crate::body::pattern::{Of, Pattern, PatternKind};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Index, Member};
 
 /// The statement that makes `__s` the scrutinee.
 fn bind_scrutinee(scrutinee: &Scrutinee, ty: Option<&syn::Type>) -> TokenStream {
@@ -23,6 +21,9 @@ fn bind_scrutinee(scrutinee: &Scrutinee, ty: Option<&syn::Type>) -> TokenStream 
         Scrutinee::Place(place) => {
             let at = here(place.span);
             if let PlaceKind::Temp(value) = &place.kind {
+                if let Some(place) = built::fresh(value) {
+                    return quote_spanned!(at=> let __s #ty = #place;);
+                }
                 let value = self::value(value);
                 return quote_spanned!(at=> let __s #ty = __b.temp(#value););
             }
@@ -346,71 +347,7 @@ pub(super) fn matches(scrutinee: &Scrutinee, pattern: &Pattern, at: Span) -> Tok
     quote_spanned!(at=> { #scrutinee #test })
 }
 
-/// A struct or variant, field by field.
-pub(super) fn new(new: &New, at: Span) -> TokenStream {
-    let New { path, variant, fields, named, base } = new;
-    let members: Vec<_> = fields.iter().map(|(member, _)| member).collect();
-    // A value that nobody makes tells rustc the type.
-    let like = if *named {
-        let rest = base.as_ref().map(|_| quote!(..match __x {}));
-        quote!(#path { #(#members: match __x {},)* #rest })
-    } else {
-        let parts = members.iter().map(|_| quote!(match __x {}));
-        quote!(#path(#(#parts),*))
-    };
-    // Without a field to give, only rustc can tell that this is no variant.
-    let check = (variant.is_none() && fields.is_empty())
-        .then(|| quote_spanned!(at=> __b.always(__t, |__x| { let #path { .. } = __x; });));
-    let slot = quote_spanned!(at=> let __t = __b.slot_like(|__x| #like); #check);
-    let fill = |whole: &TokenStream| -> TokenStream {
-        fields
-            .iter()
-            .map(|(member, part)| {
-                let (at, part) = (here(part.span), value(part));
-                quote_spanned!(at=> { let __v = #part; __b.write(#whole.#member, __v); })
-            })
-            .collect()
-    };
-    if let Some(variant) = variant {
-        let (owner, function) = (&variant.owner, hidden("new", &variant.name));
-        let fill = fill(&quote!(__p));
-        return quote_spanned! {at=> {
-            #slot
-            let __p = #owner::#function(__b, __t);
-            #fill
-            __b.take(__t)
-        } };
-    }
-    let Some(base) = base else {
-        let fill = fill(&quote!(__t));
-        return quote_spanned!(at=> { #slot #fill __b.take(__t) });
-    };
-    // The base comes last, and must not undo the fields that are given.
-    let names: Vec<_> = (0..fields.len()).map(|i| format_ident!("__v{}", i)).collect();
-    let values = fields.iter().map(|(_, part)| value(part));
-    let base = value(base);
-    quote_spanned! {at=> {
-        #(let #names = #values;)*
-        let __base = #base;
-        #slot
-        __b.write(__t, __base);
-        #(__b.write(__t.#members, #names);)*
-        __b.take(__t)
-    } }
-}
-
-/// A tuple, part by part.
-pub(super) fn tuple(parts: &[Value], at: Span) -> TokenStream {
-    let types = parts.iter().map(|_| quote!(_));
-    let writes = parts.iter().enumerate().map(|(index, part)| {
-        let member = Member::Unnamed(Index { index: index as u32, span: here(part.span) });
-        let (at, part) = (here(part.span), value(part));
-        quote_spanned!(at=> { let __v = #part; __b.write(__t.#member, __v); })
-    });
-    quote_spanned! {at=> { let __t = __b.slot::<(#(#types,)*)>(); #(#writes)* __b.take(__t) } }
-}
-
 /// The name of a variant's hidden function, at the user's token.
-fn hidden(what: &str, variant: &Ident) -> Ident {
+pub(super) fn hidden(what: &str, variant: &Ident) -> Ident {
     format_ident!("__data_{}_{}", what, variant.unraw(), span = here(variant.span()))
 }

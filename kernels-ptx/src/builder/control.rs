@@ -347,6 +347,19 @@ impl Builder {
             return;
         }
         self.write(frame.result, value);
+        self.leave(frame);
+    }
+
+    /// Where the function's result goes, for a value that is built in place; then comes [`leave`](Self::leave).
+    pub fn result_of<R: GpuType>(&self, frame: &Frame<R>) -> Place<R> {
+        frame.result
+    }
+
+    /// Returns from the function that the frame inlines, with what is in the place of its result.
+    pub fn leave<R: GpuType>(&self, frame: &Frame<R>) {
+        if self.dead() || frame.cycle {
+            return;
+        }
         let mut state = self.state.borrow_mut();
         let found = state.open.iter_mut().rev().find_map(|open| match &mut open.what {
             What::Frame { label, exits } if *label == frame.label => Some(exits),

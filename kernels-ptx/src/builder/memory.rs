@@ -25,18 +25,25 @@ impl Builder {
 
     /// A constant of a data type, for implementations of [`GpuType::lower_const`].
     pub fn lit_data<T: GpuData>(&self, x: T) -> Val<T> {
-        let mut bytes = vec![0; T::TYPE.size() as usize];
-        x.encode(&mut bytes);
         let place = self.slot::<T>();
-        if let Loc::Mem(mem) = Place::addr(place).0 {
-            for (word, chunk) in bytes.chunks(8).enumerate() {
-                self.store_bytes(mem, word as u64 * 8, chunk);
-            }
-        }
+        self.set_data(place, x);
         take(place)
     }
 
-    /// Stores constant bytes, at most 8, into a slot.
+    /// Stores a constant of a data type, for implementations of [`GpuType::store_const`].
+    pub fn set_data<T: GpuData>(&self, place: Place<T>, x: T) {
+        let mut bytes = vec![0; T::TYPE.size() as usize];
+        x.encode(&mut bytes);
+        if let Loc::Mem(mem) = Place::addr(place).0 {
+            // As wide as the place's alignment admits.
+            let step = mem.known_align();
+            for (word, chunk) in (0..).zip(bytes.chunks(step as usize)) {
+                self.store_bytes(mem, word * step, chunk);
+            }
+        }
+    }
+
+    /// Stores constant bytes, at most 8 and no more than the alignment.
     fn store_bytes(&self, mem: Mem, mut offset: u64, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let ty = match bytes.len() {

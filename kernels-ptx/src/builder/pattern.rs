@@ -28,6 +28,21 @@ impl Builder {
         self.slot()
     }
 
+    /// Gives a place the type that `value` would return; it is never called.
+    pub fn like<T: GpuType>(&self, place: Place<T>, value: impl FnOnce(std::convert::Infallible) -> T) {
+        let _ = (place, value);
+    }
+
+    /// A place, as one of a type that is known.
+    pub fn typed<T: GpuType>(&self, place: Place<T>) -> Place<T> {
+        place
+    }
+
+    /// Gives a place a constant value.
+    pub fn set<T: GpuType>(&self, place: Place<T>, value: T) {
+        value.store_const(self, place);
+    }
+
     /// Has rustc check something about the type of a place; `check` is never called.
     pub fn always<T: GpuType>(&self, place: Place<T>, check: impl FnOnce(T)) {
         let _ = (place, check);
