@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use soft_gpu::{Arg, Device, DeviceConfig, DeviceMemory, LaunchConfig, Module, Status};
+use soft_gpu::{Arg, Device, DeviceConfig, DeviceMemory, LaunchConfig, Mode, Module, Schedule, Status};
 
 /// How a buffer is compared.
 #[derive(Debug, Clone, PartialEq)]

@@ -156,6 +156,9 @@ fn limits_are_errors() {
     refused(".global .b8 a[0x7fffffffffffffff][0x7fffffffffffffff];", Unsupported, 1, "a", "at most");
     refused(".visible .entry k() {\n.local .b8 a[99999999];\n}", Unsupported, 2, "a", ".local");
     refused(".extern .global .u32 a;", Unsupported, 1, "a", "linker");
+    refused(".extern .func f();\n.visible .entry k() {\ncall f;\n}", Unsupported, 3, "f", "linker");
+    // Declaring it is no harm.
+    try_load(&device(), ".extern .func f();\n.visible .entry k() { ret; }").unwrap();
     refused(".func (.param .b32 a, .param .b32 b) f() { ret; }", Unsupported, 1, "f", "more than one");
     let deep = format!(".visible .entry k() {{ {} }}", "{".repeat(100_000));
     refused(&deep, LoadErrorKind::Syntax, 1, "{", "nested");

@@ -61,6 +61,10 @@ impl<'p, 'a> Lower<'_, 'p, 'a> {
                 let result = self.b.inst_results(call).first().copied();
                 self.take_result(place, signature, result)
             }
+            (None, _) if self.env.externals.contains(target) => {
+                Err(self
+                    .unsupported(target, "an external function needs a linker, which this device has not"))
+            }
             (None, _) => Err(self.error(LoadErrorKind::Name, target, "no such function")),
             (Some(_), Some(_)) => Err(self.type_error("a direct call has no prototype")),
         }

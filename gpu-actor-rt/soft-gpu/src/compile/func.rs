@@ -77,6 +77,11 @@ impl Modifiers<'_, '_> {
         }
     }
 
+    /// Whether the text has any such modifier, ticked off or not.
+    pub(super) fn any(&self, test: impl Fn(&str) -> bool) -> bool {
+        self.list.iter().any(|m| test(m))
+    }
+
     /// Ticks off whichever of `modifiers` is there.
     pub(super) fn take_any<T: Copy>(&mut self, modifiers: &[(&str, T)]) -> Option<T> {
         modifiers.iter().find(|(m, _)| self.take(m)).map(|(_, t)| *t)

@@ -73,8 +73,12 @@ impl<'a> Lower<'_, '_, 'a> {
     }
 
     pub(super) fn skip_hints(mods: &mut Modifiers<'_, '_>) {
-        for hint in CACHE_HINTS {
-            mods.take(hint);
+        // Most accesses have none, and types and spaces begin otherwise.
+        let hinted = |m: &str| matches!(m.as_bytes().get(1), Some(b'c' | b'l' | b'w' | b'n' | b'm' | b'L'));
+        if mods.any(hinted) {
+            for hint in CACHE_HINTS {
+                mods.take(hint);
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! This is one of the few files with `unsafe`: it owns the compiled code and hands out its entry points.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -83,6 +83,8 @@ pub(super) struct Env<'p, 'a> {
     pub(super) module: JITModule,
     pub(super) callees: HashMap<&'a str, Callee<'p, 'a>>,
     pub(super) symbols: HashMap<&'a str, Symbol>,
+    /// Functions whose bodies are in other modules.
+    pub(super) externals: Vec<&'a str>,
     pub(super) shared_bytes: u32,
     /// Bytes of the frames of all functions.
     stack_bytes: u64,
@@ -170,6 +172,7 @@ pub(crate) fn compile<'a>(
         module,
         callees: HashMap::new(),
         symbols: HashMap::new(),
+        externals: Vec::new(),
         shared_bytes: 0,
         stack_bytes: 0,
         flavour,
@@ -193,8 +196,15 @@ impl<'p, 'a> Env<'p, 'a> {
         program: &'p Program<'a>,
         frontend: cranelift_codegen::isa::TargetFrontendConfig,
     ) -> Result<(Vec<Entry>, usize, usize), LoadError> {
+        // A program may declare functions of a library that it never calls, so only a call is an error.
+        let bodies: HashSet<&str> =
+            program.functions.iter().filter(|f| f.body.is_some()).map(|f| f.name.text).collect();
         for function in &program.functions {
-            self.declare(function)?;
+            if function.external && !bodies.contains(function.name.text) {
+                self.externals.push(function.name.text);
+            } else {
+                self.declare(function)?;
+            }
         }
         for variable in &program.variables {
             let symbol = self.place(variable)?;
@@ -234,7 +244,7 @@ impl<'p, 'a> Env<'p, 'a> {
             self.module.clear_context(&mut context);
         }
         for function in &program.functions {
-            if !bodies.contains_key(function.name.text) {
+            if !bodies.contains_key(function.name.text) && !function.external {
                 return Err(LoadError::new(
                     LoadErrorKind::Name,
                     function.name.line,

@@ -278,6 +278,8 @@ pub(crate) enum Statement<'a> {
 pub(crate) struct Function<'a> {
     pub(crate) name: Name<'a>,
     pub(crate) entry: bool,
+    /// Declared `.extern`: its body is in another module.
+    pub(crate) external: bool,
     pub(crate) signature: Signature<'a>,
     /// `None` for a forward declaration.
     pub(crate) body: Option<Vec<Statement<'a>>>,

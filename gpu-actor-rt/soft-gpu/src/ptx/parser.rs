@@ -150,7 +150,8 @@ impl<'a> Parser<'_, 'a> {
                 }
                 match self.peek().text {
                     ".entry" | ".func" => {
-                        let function = self.function()?;
+                        let mut function = self.function()?;
+                        function.external = external;
                         program.functions.push(function);
                         Ok(())
                     }
@@ -209,6 +210,7 @@ impl<'a> Parser<'_, 'a> {
         let mut function = Function {
             name,
             entry,
+            external: false,
             signature: Signature { returns, params },
             body: None,
             max_block: None,
