@@ -227,3 +227,6 @@ fn without(a: Range, b: Range) -> Range {
         _ => a,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,10 +82,22 @@ impl Handlers {
     /// Runs the handler at `index` over states of one size, each with the message `payload`: as built and optimised,
     /// which must give the same.
     pub(crate) fn run(&self, index: usize, states: &[Vec<u8>], payload: &[u8], budget: u64) -> Vec<Outcome> {
+        self.run_shown(index, states, payload, budget, "")
+    }
+
+    /// The same, with a text that is shown when the two differ.
+    pub(crate) fn run_shown(
+        &self,
+        index: usize,
+        states: &[Vec<u8>],
+        payload: &[u8],
+        budget: u64,
+        text: &str,
+    ) -> Vec<Outcome> {
         let built = self.run_one(&self.built, index, states, payload, budget);
         let optimised = self.run_one(&self.optimised, index, states, payload, budget);
         for ((built, optimised), state) in built.iter().zip(&optimised).zip(states) {
-            assert_eq!(built, optimised, "{} of {state:?}: optimising changed it", self.names[index]);
+            assert_eq!(built, optimised, "{} of {state:?}: optimising changed it\n{text}", self.names[index]);
         }
         optimised
     }

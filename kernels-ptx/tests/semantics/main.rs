@@ -6,4 +6,5 @@ mod support;
 
 mod device;
 mod numbers;
+mod random;
 mod statements;
