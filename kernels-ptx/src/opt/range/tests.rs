@@ -9,8 +9,7 @@ use crate::{
 /// Intervals with all kinds of ends.
 fn ranges(ty: ScalarType) -> Vec<Range> {
     let whole = Range::of_type(ty);
-    let ends: Vec<i128> =
-        [whole.low, whole.low + 1, -8, -1, 0, 1, 7, whole.high - 1, whole.high].to_vec();
+    let ends: Vec<i128> = [whole.low, whole.low + 1, -8, -1, 0, 1, 7, whole.high - 1, whole.high].to_vec();
     let inside = |end: &&i128| whole.low <= **end && **end <= whole.high;
     let ends: Vec<_> = ends.iter().filter(inside).copied().collect();
     let mut all = Vec::new();
