@@ -200,15 +200,26 @@ fn run(device: &Device, module: &Module, planned: &Planned, what: &str) {
     }
 }
 
-/// Runs every launch of a program on every variant of its PTX that has the kernel.
+/// Runs every launch of a program on every variant of its PTX that has the kernel: in the mode that the environment names, or
+/// in every kind of mode.
 fn check(program: &str) {
-    // The environment says in which mode, so that these programs run in every one.
-    let mode = std::env::var("GPU_ACTOR_SOFT").unwrap_or_else(|_| "fast".into()).parse().unwrap();
-    let device = Device::open(DeviceConfig { multiprocessors: 2, mode, ..DeviceConfig::default() }).unwrap();
+    let modes = match std::env::var("GPU_ACTOR_SOFT") {
+        Ok(mode) => vec![mode.parse().unwrap()],
+        Err(_) => {
+            vec![Mode::default(), Mode::checked(), Mode { checked: true, schedule: Some(Schedule::new(5)) }]
+        }
+    };
     let plan = reference(program);
+    for mode in modes {
+        check_mode(program, &plan, mode);
+    }
+}
+
+fn check_mode(program: &str, plan: &[Planned], mode: Mode) {
+    let device = Device::open(DeviceConfig { multiprocessors: 2, mode, ..DeviceConfig::default() }).unwrap();
     let mut left: BTreeSet<&str> = plan.iter().map(|p| p.kernel.as_str()).collect();
     for (variant, ptx) in variants(program) {
-        let what = format!("{program}.{variant}.ptx");
+        let what = format!("{program}.{variant}.ptx, {mode}");
         let module = device.load_ptx(&ptx).unwrap_or_else(|e| panic!("{what}: {e}"));
         // Some kernels need a newer target than the oldest variant has.
         let here: BTreeSet<&str> = module.entries().collect();

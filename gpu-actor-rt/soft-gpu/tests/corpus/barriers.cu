@@ -40,12 +40,12 @@ KERNEL produced(u32 *out) {
     }
 }
 
-/* Lanes that end early are not waited for. */
+/* A warp that ends early is not waited for. */
 KERNEL leaving(u32 *out) {
     __shared__ u32 sum;
     if (threadIdx.x == 0) sum = 0;
     __syncthreads();
-    if (threadIdx.x % 3 == 2) { out[threadIdx.x] = 1; return; }
+    if (threadIdx.x / 32 == 1) { out[threadIdx.x] = 1; return; }
     atomicAdd(&sum, threadIdx.x);
     __syncthreads();
     out[threadIdx.x] = sum;
@@ -56,7 +56,7 @@ KERNEL leaving(u32 *out) {
 int main(void) {
     static u32 in[LANES], out[LANES], boxes[LANES], made[LANES], left[LANES];
     u32 odd = 0, sum = 0;
-    for (u32 i = 0; i < LANES; i++) { in[i] = next_u32() % 990 + 6; odd += in[i] & 1; if (i % 3 != 2) sum += i; }
+    for (u32 i = 0; i < LANES; i++) { in[i] = next_u32() % 990 + 6; odd += in[i] & 1; if (i / 32 != 1) sum += i; }
 
     LAUNCH("counted", 1, LANES);
     BUFFER(in);
@@ -76,7 +76,7 @@ int main(void) {
 
     LAUNCH("leaving", 1, LANES);
     BUFFER(left);
-    for (u32 i = 0; i < LANES; i++) left[i] = i % 3 == 2 ? 1 : sum;
+    for (u32 i = 0; i < LANES; i++) left[i] = i / 32 == 1 ? 1 : sum;
     END;
     return 0;
 }
