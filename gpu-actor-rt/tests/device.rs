@@ -175,7 +175,11 @@ async fn statistics_name_the_device_that_ran() {
 async fn the_software_gpu_runs_in_the_mode_that_is_asked_for() {
     // Whatever the environment demands comes first: then that is what must run.
     let demanded = std::env::var(SOFT_VARIABLE).ok().filter(|mode| !mode.is_empty());
+    // ANCHOR: soft
     let both = SoftMode { checked: true, ..SoftMode::deterministic(3) };
+    let config = Config::default().soft(SoftConfig { mode: both, ..SoftConfig::default() });
+    // ANCHOR_END: soft
+    ActorSystem::start(config).await.unwrap().shutdown().await.unwrap();
     for mode in [SoftMode::checked(), SoftMode::deterministic(7), both, SoftMode::default()] {
         let soft = SoftConfig { name: "mine".into(), mode, ..SoftConfig::default() };
         let system = ActorSystem::start(Config::default().workers(3).soft(soft)).await.unwrap();

@@ -86,6 +86,30 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
+/// A rule for the shape of a launch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LaunchRule {
+    /// Grid and block have at least 1 along each axis.
+    NotEmpty,
+    /// The grid has a limit along each axis.
+    GridAxis,
+    /// The block has a limit along each axis.
+    BlockAxis,
+    /// A block has at most so many lanes.
+    BlockLanes,
+    /// The entry's `.reqntid`.
+    RequiredBlock,
+    /// The entry's `.maxntid`.
+    MostLanes,
+    /// A block has at most so much shared memory, static and dynamic together.
+    SharedMemory,
+    /// A grid has at most so many blocks.
+    GridBlocks,
+    /// All blocks of a cooperative launch are resident, and of one whose blocks park, known.
+    ResidentBlocks,
+}
+
 /// What a [`Device`](crate::Device) could not do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -148,7 +172,9 @@ pub enum Error {
     InvalidLaunch {
         /// The entry.
         function: String,
-        /// The limit that was exceeded, with its value.
+        /// The rule that was broken.
+        rule: LaunchRule,
+        /// The rule in words, with what was given and what the limit is.
         reason: String,
     },
     /// A device configuration that makes no sense.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::block::Worker;
 use crate::device::{DeviceInner, MAX_SHARED_PER_BLOCK, MAX_THREADS_PER_BLOCK};
-use crate::error::Error;
+use crate::error::{Error, LaunchRule};
 use crate::module::{Entry, Function};
 use crate::schedule::Trace;
 use crate::token::Token;
@@ -473,51 +473,70 @@ impl std::fmt::Debug for Launch {
 
 /// Checks the shape against the limits of device and entry, and returns the number of blocks.
 fn check_shape(device: &DeviceInner, entry: &Entry, config: &LaunchConfig) -> Result<u32, Error> {
-    let invalid = |reason: String| Error::InvalidLaunch { function: entry.name.clone(), reason };
+    let invalid = |rule, reason: String| Error::InvalidLaunch { function: entry.name.clone(), rule, reason };
+    use LaunchRule as Rule;
     let limits = &device.properties;
     for axis in 0..3 {
         let name = ["x", "y", "z"][axis];
         let (grid, block) = (config.grid[axis], config.block[axis]);
         if grid == 0 || block == 0 {
-            return Err(invalid(format!("grid and block need at least 1 along {name}")));
+            return Err(invalid(Rule::NotEmpty, format!("grid and block need at least 1 along {name}")));
         }
         if grid > limits.max_grid[axis] {
-            return Err(invalid(format!("grid.{name} is {grid}, the limit {}", limits.max_grid[axis])));
+            return Err(invalid(
+                Rule::GridAxis,
+                format!("grid.{name} is {grid}, the limit {}", limits.max_grid[axis]),
+            ));
         }
         if block > limits.max_block[axis] {
-            return Err(invalid(format!("block.{name} is {block}, the limit {}", limits.max_block[axis])));
+            return Err(invalid(
+                Rule::BlockAxis,
+                format!("block.{name} is {block}, the limit {}", limits.max_block[axis]),
+            ));
         }
     }
     let lanes: u64 = config.block.iter().map(|n| u64::from(*n)).product();
     if lanes > u64::from(MAX_THREADS_PER_BLOCK) {
-        return Err(invalid(format!("the block has {lanes} lanes, the limit is {MAX_THREADS_PER_BLOCK}")));
+        return Err(invalid(
+            Rule::BlockLanes,
+            format!("the block has {lanes} lanes, the limit is {MAX_THREADS_PER_BLOCK}"),
+        ));
     }
     if let Some(required) = entry.required_block
         && required != config.block
     {
-        return Err(invalid(format!("the block is {:?}, `.reqntid` demands {required:?}", config.block)));
+        return Err(invalid(
+            Rule::RequiredBlock,
+            format!("the block is {:?}, `.reqntid` demands {required:?}", config.block),
+        ));
     }
     if let Some(most) = entry.max_lanes
         && lanes > most
     {
-        return Err(invalid(format!("the block has {lanes} lanes, `.maxntid` allows {most}")));
+        return Err(invalid(
+            Rule::MostLanes,
+            format!("the block has {lanes} lanes, `.maxntid` allows {most}"),
+        ));
     }
     let shared = u64::from(entry.static_shared) + u64::from(config.shared_bytes);
     if shared > u64::from(MAX_SHARED_PER_BLOCK) {
-        return Err(invalid(format!(
-            "a block needs {shared} bytes of shared memory, the limit is {MAX_SHARED_PER_BLOCK}"
-        )));
+        return Err(invalid(
+            Rule::SharedMemory,
+            format!("a block needs {shared} bytes of shared memory, the limit is {MAX_SHARED_PER_BLOCK}"),
+        ));
     }
     let blocks: u128 = config.grid.iter().map(|n| u128::from(*n)).product();
     let most = if config.cooperative { limits.max_cooperative_blocks } else { u32::MAX };
     if blocks > u128::from(most) {
         let kind = if config.cooperative { "a cooperative launch" } else { "a launch" };
-        return Err(invalid(format!("the grid has {blocks} blocks, the limit of {kind} is {most}")));
+        let rule = if config.cooperative { Rule::ResidentBlocks } else { Rule::GridBlocks };
+        return Err(invalid(rule, format!("the grid has {blocks} blocks, the limit of {kind} is {most}")));
     }
     if config.park_sleepers && blocks > 1 << 20 {
-        return Err(invalid(format!(
-            "the grid has {blocks} blocks, with `park_sleepers` the limit is 1048576"
-        )));
+        return Err(invalid(
+            Rule::ResidentBlocks,
+            format!("the grid has {blocks} blocks, with `park_sleepers` the limit is 1048576"),
+        ));
     }
     Ok(blocks as u32)
 }

@@ -120,7 +120,7 @@ mod warp;
 
 pub use check::{AccessKind, Nearest, Violation, ViolationKind};
 pub use device::{Device, DeviceConfig, Properties};
-pub use error::{Error, LoadError, LoadErrorKind};
+pub use error::{Error, LaunchRule, LoadError, LoadErrorKind};
 pub use launch::{Arg, Launch, LaunchConfig, Status};
 pub use memory::{DeviceMemory, MappedMemory, MemoryInfo};
 pub use mode::{Mode, ModeError, Schedule};

@@ -6,8 +6,44 @@ mod common;
 
 use common::{device_in, launch, load};
 use soft_gpu::{
-    AccessKind, Arg, Device, Error, LaunchConfig, Mode, Module, Status, Violation, ViolationKind as Kind,
+    AccessKind, Arg, Device, DeviceConfig, Error, LaunchConfig, Mode, Module, Status, Violation,
+    ViolationKind as Kind,
 };
+
+/// Each lane writes its number.
+const FILL: &str = ".version 7.0
+.target sm_70
+.address_size 64
+.visible .entry fill(.param .u64 xs) {
+    .reg .b64 %rd<2>;
+    .reg .b32 %r<1>;
+    ld.param.u64 %rd0, [xs];
+    mov.u32 %r0, %tid.x;
+    mad.wide.u32 %rd1, %r0, 4, %rd0;
+    st.global.u32 [%rd1], %r0;
+    ret;
+}";
+
+#[test]
+fn a_violation_says_who_did_what_where() {
+    // ANCHOR: violation
+    let device = Device::open(DeviceConfig { mode: Mode::checked(), ..DeviceConfig::default() }).unwrap();
+    let fill = device.load_ptx(FILL).unwrap().function("fill").unwrap();
+    let xs = device.alloc(4 * 31).unwrap();
+    // SAFETY: the device checks what the kernel touches.
+    let launch =
+        unsafe { device.launch(&fill, &LaunchConfig::new(1, 32), &[Arg::U64(xs.address())]).unwrap() };
+    let Status::Failed(error) = launch.wait(None) else { panic!("31 words for 32 lanes") };
+    // ANCHOR_END: violation
+    let address = format!("{:#x}", xs.address());
+    let past = format!("{:#x}", xs.address() + 124);
+    let text = error.to_string().replace(&past, "PAST").replace(&address, "XS");
+    assert_eq!(
+        text,
+        "access out of bounds in `fill`, PTX line 10, `st.global.u32 [%rd1], %r0`: block 0, lane 31 \
+         writes 4 bytes at .global PAST, 0 bytes past the end of device memory XS..+124"
+    );
+}
 
 fn checked() -> Device {
     device_in(Mode::checked())

@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::{device, launch, load, words};
-use soft_gpu::{Arg, Device, DeviceConfig, Error, Launch, LaunchConfig, Module, Status};
+use soft_gpu::{Arg, Device, DeviceConfig, Error, Launch, LaunchConfig, LaunchRule, Module, Status};
 
 /// Counts the lanes that ran: `atom.add` on the first word, and one store per lane behind it.
 const COUNT: &str = ".visible .entry k(.param .u64 out) {
@@ -101,22 +101,40 @@ fn shapes_beyond_the_limits_are_refused() {
     let device = device();
     let module = load(&device, COUNT);
     let out = device.alloc(8).unwrap();
-    let refused = |config: LaunchConfig, hint: &str| {
+    let refused = |config: LaunchConfig, broken: LaunchRule, hint: &str| {
         let error = try_launch(&device, &module, &config, &[Arg::U64(out.address())]).unwrap_err();
-        assert!(matches!(error, Error::InvalidLaunch { .. }), "{error}");
+        assert!(matches!(error, Error::InvalidLaunch { rule, .. } if rule == broken), "{error:?}");
         assert!(error.to_string().contains(hint), "{error}");
     };
     let one = LaunchConfig::new(1, 1);
-    refused(LaunchConfig::new(1, 1025), "1024");
-    refused(one.block([32, 32, 2]), "2048 lanes");
-    refused(one.block([1, 1, 65]), "64");
-    refused(LaunchConfig::new(1, 0), "at least 1");
-    refused(LaunchConfig::new(0, 1), "at least 1");
-    refused(one.grid([1, 65_536, 1]), "65535");
-    refused(one.grid([1 << 31, 1, 1]), "2147483647");
-    refused(one.grid([1 << 30, 1 << 15, 1 << 15]), "blocks");
-    refused(one.shared_bytes(97 << 10), "shared memory");
-    refused(LaunchConfig::new(2 << 20, 1).park_sleepers(true), "park_sleepers");
+    refused(LaunchConfig::new(1, 1025), LaunchRule::BlockAxis, "1024");
+    refused(one.block([32, 32, 2]), LaunchRule::BlockLanes, "2048 lanes");
+    refused(one.block([1, 1, 65]), LaunchRule::BlockAxis, "64");
+    refused(one.block([u32::MAX, u32::MAX, u32::MAX]), LaunchRule::BlockAxis, "1024");
+    refused(LaunchConfig::new(1, 0), LaunchRule::NotEmpty, "at least 1");
+    refused(LaunchConfig::new(0, 1), LaunchRule::NotEmpty, "at least 1");
+    refused(one.grid([1, 65_536, 1]), LaunchRule::GridAxis, "65535");
+    refused(one.grid([1 << 31, 1, 1]), LaunchRule::GridAxis, "2147483647");
+    refused(one.grid([1 << 30, 1 << 15, 1 << 15]), LaunchRule::GridBlocks, "blocks");
+    refused(one.shared_bytes(97 << 10), LaunchRule::SharedMemory, "shared memory");
+    refused(one.shared_bytes(u32::MAX), LaunchRule::SharedMemory, "shared memory");
+    refused(LaunchConfig::new(2 << 20, 1).park_sleepers(true), LaunchRule::ResidentBlocks, "park_sleepers");
+}
+
+/// What the program declares and what the launch adds count together.
+#[test]
+fn shared_memory_has_one_limit() {
+    let device = device();
+    let module =
+        load(&device, ".shared .b8 s[90000]; .visible .entry k() { .reg .b64 %rd; mov.u64 %rd, s; ret; }");
+    let config = LaunchConfig::new(1, 1);
+    let most = device.properties().max_shared_per_block - 90_000;
+    assert_eq!(
+        try_launch(&device, &module, &config.shared_bytes(most), &[]).unwrap().wait(None),
+        Status::Finished
+    );
+    let error = try_launch(&device, &module, &config.shared_bytes(most + 1), &[]).unwrap_err();
+    assert!(matches!(error, Error::InvalidLaunch { rule: LaunchRule::SharedMemory, .. }), "{error}");
 }
 
 #[test]
@@ -126,9 +144,15 @@ fn entries_may_demand_a_shape() {
     let most = load(&device, ".visible .entry k() .maxntid 16 { ret; }");
     let block = |x, y| LaunchConfig::new(1, 1).block([x, y, 1]);
     assert_eq!(try_launch(&device, &exact, &block(8, 2), &[]).unwrap().wait(None), Status::Finished);
-    assert!(matches!(try_launch(&device, &exact, &block(16, 1), &[]), Err(Error::InvalidLaunch { .. })));
+    assert!(matches!(
+        try_launch(&device, &exact, &block(16, 1), &[]),
+        Err(Error::InvalidLaunch { rule: LaunchRule::RequiredBlock, .. })
+    ));
     assert_eq!(try_launch(&device, &most, &block(4, 4), &[]).unwrap().wait(None), Status::Finished);
-    assert!(matches!(try_launch(&device, &most, &block(17, 1), &[]), Err(Error::InvalidLaunch { .. })));
+    assert!(matches!(
+        try_launch(&device, &most, &block(17, 1), &[]),
+        Err(Error::InvalidLaunch { rule: LaunchRule::MostLanes, .. })
+    ));
 }
 
 #[test]
