@@ -30,6 +30,7 @@
 //! - [`ActorRef`] addresses an actor by type and [`Key`]; its methods are the type's handlers and return a [`Call`].
 //! - [`ActorId`] names an actor in messages and states; handlers send through it with [`Cx::tell`].
 //! - [`Error`] says what happened, to whom, and what to do; a [`Fault`] is a handler's failure, with its source line.
+//! - [`math`] has `exp`, `ln`, `sin`, `cos`, `tanh` and `powf` that give the same bits everywhere.
 //! - [`testing`] proves that a handler does the same natively and on the device; [`device`] is the seam to devices.
 //!
 //! Where there is no GPU, the same PTX runs on the software GPU of the crate `soft-gpu`. No executor is required:
@@ -71,7 +72,7 @@ pub use fault::{Fault, FaultKind};
 pub use gpu_actor_macros::{GpuData, gpu_actor, gpu_fn, handler};
 pub use id::ActorId;
 pub use kernels_ptx::lang::GpuData;
-pub use kernels_ptx::num;
+pub use kernels_ptx::{math, num};
 pub use key::Key;
 pub use refs::ActorRef;
 pub use stats::Stats;

@@ -34,6 +34,7 @@ pub mod error;
 pub mod harness;
 pub mod ir;
 pub mod lang;
+pub mod math;
 pub mod module;
 pub mod num;
 pub mod opt;

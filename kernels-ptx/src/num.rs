@@ -101,7 +101,7 @@ pub trait SignedNumber: Number + lang::SignedNum + methods::Signed + Neg<Output 
 
 /// `f32` or `f64`.
 #[diagnostic::on_unimplemented(message = "`{Self}` is not a float of the GPU", label = "expected f32 or f64")]
-pub trait Float: SignedNumber + lang::Float + methods::Float {}
+pub trait Float: SignedNumber + lang::Float + methods::Float + crate::math::Functions {}
 
 /// Declares a trait of methods and hands each of them over to the standard library's.
 macro_rules! methods {

@@ -5,10 +5,23 @@ use super::{Binding, Parser, Sibling, flow, line, line_of, methods};
 use proc_macro2::Ident;
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Expr, ExprCall, ExprMethodCall, Lit, Macro, Path, Token};
+use syn::{Expr, ExprCall, ExprMethodCall, ExprPath, Lit, Macro, Path, Token};
 
 /// What the context answers, and the builder's method for it.
 const CONTEXT: [(&str, &str); 3] = [("now", "cx_now"), ("worker", "cx_worker"), ("lane", "cx_lane")];
+
+/// The builder's method for `f32::from_bits` and `f64::from_bits`.
+fn from_bits(function: &ExprPath) -> Option<&'static str> {
+    let segments = &function.path.segments;
+    if function.qself.is_some() || segments.len() != 2 || segments[1].ident != "from_bits" {
+        return None;
+    }
+    ["f32", "f64"]
+        .into_iter()
+        .zip(["f32_from_bits", "f64_from_bits"])
+        .find(|(owner, _)| segments[0].ident == owner)
+        .map(|(_, method)| method)
+}
 
 impl Parser<'_> {
     /// Whether `expr` is the handler's context.
@@ -38,6 +51,11 @@ impl Parser<'_> {
             return self.constructor_call(call, &function.path);
         }
         let args = self.arguments(&call.args);
+        if let Some(method) = from_bits(function)
+            && args.len() == 1
+        {
+            return Value::new(span, ValueKind::Op { method, operands: args, line: None });
+        }
         let path = &function.path;
         if let Some(message) = self.not_callable(path) {
             self.errors.at(&call.func, message);
@@ -95,7 +113,8 @@ impl Parser<'_> {
         let primitive =
             ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "f32", "f64", "bool"]
                 .contains(&owner.as_str());
-        if primitive {
+        // With more before it, it is a module of that name: `math::f32`.
+        if primitive && path.segments.len() == 2 {
             return Some(match methods::find(&name) {
                 Some(_) => format!("write it as a method on the device: `value.{name}(..)`"),
                 None if name == "from" => format!("convert with `as {owner}` on the device"),

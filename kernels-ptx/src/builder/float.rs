@@ -124,6 +124,16 @@ impl Builder {
     pub fn from_bits<T: Float>(&self, v: Val<T::Word>) -> Val<T> {
         Val::of(self.op(T::SCALAR, Op::Bitcast(v.operand())))
     }
+
+    /// `f32::from_bits(v)`.
+    pub fn f32_from_bits(&self, v: Val<u32>) -> Val<f32> {
+        self.from_bits(v)
+    }
+
+    /// `f64::from_bits(v)`.
+    pub fn f64_from_bits(&self, v: Val<u64>) -> Val<f64> {
+        self.from_bits(v)
+    }
 }
 
 /// A constant that both float types have exactly.
