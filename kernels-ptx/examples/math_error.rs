@@ -1,8 +1,8 @@
-//! Measures the errors of `kernels_ptx::math`: all 2^32 `f32` of each function against the platform's `f64`, and random `f64`
-//! against 192 bits.
+//! Measures the errors of `kernels_ptx::math`: all 2^32 `f32` of each function, or every STEP-th, against the platform's `f64`,
+//! and random `f64` against 192 bits.
 //!
 //! ```text
-//! cargo run --release -p kernels-ptx --example math_error -- [f32 | f64 MILLIONS]
+//! cargo run --release -p kernels-ptx --example math_error -- [f32 [STEP] | f64 [MILLIONS]]
 //! ```
 
 #[path = "../tests/math/reference.rs"]
@@ -39,13 +39,13 @@ impl Worst {
     }
 }
 
-fn all_singles(function: &Single) -> Worst {
+fn all_singles(function: &Single, step: usize) -> Worst {
     let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
     let parts: Vec<Worst> = std::thread::scope(|scope| {
         let part = |n| {
             scope.spawn(move || {
                 let mut worst = Worst::default();
-                for bits in (n << 32) / threads..((n + 1) << 32) / threads {
+                for bits in ((n << 32) / threads..((n + 1) << 32) / threads).step_by(step) {
                     let x = f32::from_bits(bits as u32);
                     let exact = (function.exact)(f64::from(x));
                     worst.see(reference::error_of_single((function.own)(x), exact), [f64::from(x), 0.0]);
@@ -62,12 +62,12 @@ fn all_singles(function: &Single) -> Worst {
     })
 }
 
-fn singles() {
+fn singles(step: usize) {
     for function in &SINGLES {
-        all_singles(function).print(&format!("f32::{}", function.name), 1);
+        all_singles(function, step).print(&format!("f32::{}", function.name), 1);
     }
     let (mut worst, mut random) = (Worst::default(), Random(1));
-    for _ in 0..1u64 << 28 {
+    for _ in 0..(1 << 28) / step {
         let (x, y) = random.powers();
         let (x, y) = ((x as f32).max(1e-45), y as f32);
         let exact = f64::from(x).powf(f64::from(y));
@@ -99,12 +99,12 @@ fn doubles(cases: u64) -> Result<(), Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let millions = arguments.get(1).map_or(Ok(1.0), |text| text.parse::<f64>())?;
+    let number = arguments.get(1).map_or(Ok(1.0), |text| text.parse::<f64>())?;
     match arguments.first().map(String::as_str) {
-        Some("f32") => singles(),
-        Some("f64") => doubles((millions * 1e6) as u64)?,
+        Some("f32") => singles((number as usize).max(1)),
+        Some("f64") => doubles((number * 1e6) as u64)?,
         None => {
-            singles();
+            singles(1);
             doubles(1_000_000)?;
         }
         Some(other) => return Err(format!("{other}: expected f32 or f64").into()),

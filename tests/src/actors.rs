@@ -2,7 +2,7 @@
 
 #![allow(clippy::missing_panics_doc)] // Failing is what half of them are for.
 
-use gpu_actor_rt::prelude::*;
+use gpu_actor_rt::{math, num, prelude::*};
 
 /// Expects the numbers 0, 1, 2, .. in this order.
 #[gpu_actor]
@@ -348,5 +348,64 @@ impl Misdirected {
         self.calls += 1;
         cx.tell(to.next(0));
         cx.tell(other.next(0));
+    }
+}
+
+// ANCHOR: math
+/// A probe of a heat flow: transcendental functions in handlers.
+#[gpu_actor]
+#[derive(Default, Debug, PartialEq)]
+pub struct Probe {
+    degrees: f64,
+    wave: f32,
+}
+
+#[gpu_actor]
+impl Probe {
+    /// Cools towards `around` for so many seconds.
+    #[handler]
+    pub fn cool(&mut self, around: f64, rate: f64, seconds: f64) -> f64 {
+        self.degrees = around + (self.degrees - around) * math::f64::exp(-rate * seconds);
+        self.degrees
+    }
+
+    /// A damped oscillation, and its level in decades.
+    #[handler]
+    pub fn swing(&mut self, phase: f32, damping: f32) -> f32 {
+        self.wave = math::f32::sin(phase) * math::f32::powf(damping, phase) + math::f32::tanh(damping);
+        math::f32::ln(self.wave.abs()) / math::f32::ln(10.0)
+    }
+}
+// ANCHOR_END: math
+
+/// A generic function of a float.
+#[gpu_fn]
+fn exponential<T: num::Float>(x: T) -> T {
+    math::exp(x)
+}
+
+/// The rest of the functions.
+#[gpu_actor]
+#[derive(Default, Debug, PartialEq)]
+pub struct Functions {
+    bits: u64,
+}
+
+#[gpu_actor]
+impl Functions {
+    /// Those of `f64`.
+    #[handler]
+    pub fn doubles(&mut self, x: f64, y: f64) -> f64 {
+        self.bits = math::f64::powf(x, y).to_bits();
+        math::f64::sin(x) + math::f64::cos(y) * math::f64::tanh(f64::from_bits(self.bits))
+    }
+
+    /// Logarithms and powers.
+    #[handler]
+    pub fn logs(&mut self, x: f64, y: f32) -> f32 {
+        self.bits = (math::f64::ln(x) + math::f64::log2(x) + math::f64::exp2(x)).to_bits();
+        math::f32::exp(y)
+            + math::f32::cos(y)
+            + math::f32::exp2(y) * math::f32::log2(f32::from_bits(self.bits as u32))
     }
 }

@@ -45,6 +45,12 @@ fn the_whole_arithmetic() {
 }
 
 #[test]
+fn functions() {
+    equal::<actors::Probe>();
+    equal::<actors::Functions>();
+}
+
+#[test]
 fn all_faults() {
     equal::<actors::Faulty>();
 }

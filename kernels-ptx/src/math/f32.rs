@@ -213,7 +213,7 @@ fn sine(x: f32, turned: u32) -> f32 {
         // x - x³/6 and 1 - x²/2 round to these.
         return if turned == 0 { x } else { 1.0 };
     }
-    if !(size < f32::INFINITY) {
+    if !size.is_finite() {
         return f32::NAN;
     }
     // x = quarters * π/2 + r.

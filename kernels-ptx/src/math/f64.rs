@@ -28,7 +28,7 @@ const LIFT: f64 = 18014398509481984.0;
 fn exp_rest(r: f64) -> f64 {
     let rr = r * r;
     // Two chains side by side, even and odd.
-    let even = 0.04166666666666670
+    let even = 0.0416666666666667
         + rr * (0.0013888888888865195
             + rr * (2.480158736505022e-5 + rr * (2.755723871675602e-7 + rr * 2.092566823832431e-9)));
     let odd = 0.16666666666666682
@@ -320,7 +320,7 @@ fn sine(x: f64, turned: u32) -> f64 {
         // x - x³/6 and 1 - x²/2 round to these.
         return if turned == 0 { x } else { 1.0 };
     }
-    if !(size < f64::INFINITY) {
+    if !size.is_finite() {
         return f64::NAN;
     }
     // x = quarters * π/2 + r + low.

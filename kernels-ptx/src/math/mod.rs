@@ -32,6 +32,7 @@
 //! Dekker (1971) and Knuth (TAOCP 2, 4.2.2); the logarithm as an inverse hyperbolic tangent, and the rest, as in Muller,
 //! "Elementary Functions" (2016). Polynomials are minimax approximations, found with Remez' algorithm.
 
+#![expect(clippy::float_cmp, reason = "special cases are exact")]
 #![expect(clippy::unreadable_literal, reason = "the digits of a coefficient are no number to read")]
 
 mod angle;

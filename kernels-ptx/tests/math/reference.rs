@@ -1,6 +1,7 @@
 //! The functions of `kernels_ptx::math` with what they approximate, and how far a result is from it.
 
 #![allow(dead_code, reason = "the tests and the example each use their part")]
+#![allow(clippy::unreadable_literal, clippy::float_cmp, reason = "the digits matter, and so does equality")]
 
 use astro_float_num::{BigFloat, Consts, RoundingMode};
 use kernels_ptx::math;
