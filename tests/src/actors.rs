@@ -404,8 +404,6 @@ impl Functions {
     #[handler]
     pub fn logs(&mut self, x: f64, y: f32) -> f32 {
         self.bits = (math::f64::ln(x) + math::f64::log2(x) + math::f64::exp2(x)).to_bits();
-        exponential(y)
-            + math::cos(y)
-            + math::f32::exp2(y) * math::f32::log2(f32::from_bits(self.bits as u32))
+        exponential(y) + math::cos(y) + math::f32::exp2(y) * math::f32::log2(f32::from_bits(self.bits as u32))
     }
 }
