@@ -1,7 +1,7 @@
 //! The functions of `f32`: computed in `f64`, rounded once.
 //!
 //! ```
-//! use gpu_actor_rt::math;
+//! use kernels_ptx::math;
 //!
 //! assert_eq!(math::f32::exp(1.0), std::f32::consts::E);
 //! assert_eq!(math::f32::powf(2.0, 0.5), 2.0f32.sqrt());
@@ -46,8 +46,8 @@ fn ln_of_mantissa(x: f64, k: i64) -> f64 {
 /// `exp(-∞)` is 0, `exp(∞)` is ∞.
 ///
 /// ```
-/// assert_eq!(gpu_actor_rt::math::f32::exp(0.0), 1.0);
-/// assert_eq!(gpu_actor_rt::math::f32::exp(-200.0), 0.0);
+/// assert_eq!(kernels_ptx::math::f32::exp(0.0), 1.0);
+/// assert_eq!(kernels_ptx::math::f32::exp(-200.0), 0.0);
 /// ```
 #[gpu_fn]
 pub fn exp(x: f32) -> f32 {
@@ -66,7 +66,7 @@ pub fn exp(x: f32) -> f32 {
 /// 2 to the power of `x`. Error below 0.501 ULP; exact for integers.
 ///
 /// ```
-/// assert_eq!(gpu_actor_rt::math::f32::exp2(-3.0), 0.125);
+/// assert_eq!(kernels_ptx::math::f32::exp2(-3.0), 0.125);
 /// ```
 #[gpu_fn]
 pub fn exp2(x: f32) -> f32 {
@@ -96,8 +96,8 @@ fn log_of_special(x: f32) -> f32 {
 /// `ln(±0)` is -∞, of negative numbers NaN.
 ///
 /// ```
-/// assert_eq!(gpu_actor_rt::math::f32::ln(1.0), 0.0);
-/// assert_eq!(gpu_actor_rt::math::f32::ln(0.0), f32::NEG_INFINITY);
+/// assert_eq!(kernels_ptx::math::f32::ln(1.0), 0.0);
+/// assert_eq!(kernels_ptx::math::f32::ln(0.0), f32::NEG_INFINITY);
 /// ```
 #[gpu_fn]
 pub fn ln(x: f32) -> f32 {
@@ -112,7 +112,7 @@ pub fn ln(x: f32) -> f32 {
 /// The logarithm to base 2. Error below 0.501 ULP; exact for powers of two.
 ///
 /// ```
-/// assert_eq!(gpu_actor_rt::math::f32::log2(0.125), -3.0);
+/// assert_eq!(kernels_ptx::math::f32::log2(0.125), -3.0);
 /// ```
 #[gpu_fn]
 pub fn log2(x: f32) -> f32 {
@@ -130,7 +130,7 @@ pub fn log2(x: f32) -> f32 {
 /// `y`, and its sign is kept for odd ones.
 ///
 /// ```
-/// use gpu_actor_rt::math::f32::powf;
+/// use kernels_ptx::math::f32::powf;
 ///
 /// assert_eq!(powf(-2.0, 3.0), -8.0);
 /// assert_eq!(powf(0.0, -1.0), f32::INFINITY);
@@ -172,7 +172,7 @@ pub fn powf(x: f32, y: f32) -> f32 {
 /// The hyperbolic tangent. Error below 0.501 ULP.
 ///
 /// ```
-/// use gpu_actor_rt::math::f32::tanh;
+/// use kernels_ptx::math::f32::tanh;
 ///
 /// assert_eq!(tanh(-0.0).to_bits(), (-0.0f32).to_bits());
 /// assert_eq!(tanh(20.0), 1.0);
@@ -282,8 +282,8 @@ fn sine(x: f32, turned: u32) -> f32 {
 /// The sine of an angle in radians, however large. Error below 0.501 ULP.
 ///
 /// ```
-/// assert_eq!(gpu_actor_rt::math::f32::sin(0.5), 0.47942555);
-/// assert!(gpu_actor_rt::math::f32::sin(f32::INFINITY).is_nan());
+/// assert_eq!(kernels_ptx::math::f32::sin(0.5), 0.47942555);
+/// assert!(kernels_ptx::math::f32::sin(f32::INFINITY).is_nan());
 /// ```
 #[gpu_fn]
 pub fn sin(x: f32) -> f32 {
@@ -293,7 +293,7 @@ pub fn sin(x: f32) -> f32 {
 /// The cosine of an angle in radians, however large. Error below 0.501 ULP.
 ///
 /// ```
-/// assert_eq!(gpu_actor_rt::math::f32::cos(0.0), 1.0);
+/// assert_eq!(kernels_ptx::math::f32::cos(0.0), 1.0);
 /// ```
 #[gpu_fn]
 pub fn cos(x: f32) -> f32 {

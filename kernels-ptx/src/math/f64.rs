@@ -1,7 +1,7 @@
 //! The functions of `f64`.
 //!
 //! ```
-//! use gpu_actor_rt::math;
+//! use kernels_ptx::math;
 //!
 //! assert_eq!(math::f64::exp(1.0), std::f64::consts::E);
 //! assert_eq!(math::f64::powf(2.0, 0.5), 2.0f64.sqrt());
@@ -62,8 +62,8 @@ fn scaled_exp(r: f64, low: f64, n: i32) -> f64 {
 /// `exp(-∞)` is 0, `exp(∞)` is ∞.
 ///
 /// ```
-/// assert_eq!(gpu_actor_rt::math::f64::exp(0.0), 1.0);
-/// assert_eq!(gpu_actor_rt::math::f64::exp(-1000.0), 0.0);
+/// assert_eq!(kernels_ptx::math::f64::exp(0.0), 1.0);
+/// assert_eq!(kernels_ptx::math::f64::exp(-1000.0), 0.0);
 /// ```
 #[gpu_fn]
 pub fn exp(x: f64) -> f64 {
@@ -79,7 +79,7 @@ pub fn exp(x: f64) -> f64 {
 /// 2 to the power of `x`. Error below 0.8 ULP; exact for integers.
 ///
 /// ```
-/// assert_eq!(gpu_actor_rt::math::f64::exp2(-3.0), 0.125);
+/// assert_eq!(kernels_ptx::math::f64::exp2(-3.0), 0.125);
 /// ```
 #[gpu_fn]
 pub fn exp2(x: f64) -> f64 {
@@ -122,8 +122,8 @@ fn log_of_special(x: f64) -> f64 {
 /// `ln(±0)` is -∞, of negative numbers NaN.
 ///
 /// ```
-/// assert_eq!(gpu_actor_rt::math::f64::ln(1.0), 0.0);
-/// assert_eq!(gpu_actor_rt::math::f64::ln(0.0), f64::NEG_INFINITY);
+/// assert_eq!(kernels_ptx::math::f64::ln(1.0), 0.0);
+/// assert_eq!(kernels_ptx::math::f64::ln(0.0), f64::NEG_INFINITY);
 /// ```
 #[gpu_fn]
 pub fn ln(x: f64) -> f64 {
@@ -145,7 +145,7 @@ pub fn ln(x: f64) -> f64 {
 /// The logarithm to base 2. Error below 0.9 ULP; exact for powers of two.
 ///
 /// ```
-/// assert_eq!(gpu_actor_rt::math::f64::log2(0.125), -3.0);
+/// assert_eq!(kernels_ptx::math::f64::log2(0.125), -3.0);
 /// ```
 #[gpu_fn]
 pub fn log2(x: f64) -> f64 {
@@ -227,7 +227,7 @@ fn power(x: f64, y: f64) -> f64 {
 /// `y`, and its sign is kept for odd ones.
 ///
 /// ```
-/// use gpu_actor_rt::math::f64::powf;
+/// use kernels_ptx::math::f64::powf;
 ///
 /// assert_eq!(powf(-2.0, 3.0), -8.0);
 /// assert_eq!(powf(0.0, -1.0), f64::INFINITY);
@@ -265,7 +265,7 @@ pub fn powf(x: f64, y: f64) -> f64 {
 /// The hyperbolic tangent. Error below 0.9 ULP.
 ///
 /// ```
-/// use gpu_actor_rt::math::f64::tanh;
+/// use kernels_ptx::math::f64::tanh;
 ///
 /// assert_eq!(tanh(-0.0).to_bits(), (-0.0f64).to_bits());
 /// assert_eq!(tanh(30.0), 1.0);
@@ -391,8 +391,8 @@ fn sine(x: f64, turned: u32) -> f64 {
 /// The sine of an angle in radians, however large. Error below 0.9 ULP.
 ///
 /// ```
-/// assert_eq!(gpu_actor_rt::math::f64::sin(0.5), 0.479425538604203);
-/// assert!(gpu_actor_rt::math::f64::sin(f64::INFINITY).is_nan());
+/// assert_eq!(kernels_ptx::math::f64::sin(0.5), 0.479425538604203);
+/// assert!(kernels_ptx::math::f64::sin(f64::INFINITY).is_nan());
 /// ```
 #[gpu_fn]
 pub fn sin(x: f64) -> f64 {
@@ -402,7 +402,7 @@ pub fn sin(x: f64) -> f64 {
 /// The cosine of an angle in radians, however large. Error below 0.9 ULP.
 ///
 /// ```
-/// assert_eq!(gpu_actor_rt::math::f64::cos(0.0), 1.0);
+/// assert_eq!(kernels_ptx::math::f64::cos(0.0), 1.0);
 /// ```
 #[gpu_fn]
 pub fn cos(x: f64) -> f64 {

@@ -81,49 +81,49 @@ fronts! {
     /// e to the power of `x`. See [`f32::exp`](fn@super::f32::exp) and [`f64::exp`](fn@super::f64::exp).
     ///
     /// ```
-    /// assert_eq!(gpu_actor_rt::math::exp(0.0f32), 1.0);
+    /// assert_eq!(kernels_ptx::math::exp(0.0f32), 1.0);
     /// ```
     exp gpu_exp(x);
     /// 2 to the power of `x`. See [`f32::exp2`](fn@super::f32::exp2) and [`f64::exp2`](fn@super::f64::exp2).
     ///
     /// ```
-    /// assert_eq!(gpu_actor_rt::math::exp2(3.0f64), 8.0);
+    /// assert_eq!(kernels_ptx::math::exp2(3.0f64), 8.0);
     /// ```
     exp2 gpu_exp2(x);
     /// The natural logarithm. See [`f32::ln`](fn@super::f32::ln) and [`f64::ln`](fn@super::f64::ln).
     ///
     /// ```
-    /// assert_eq!(gpu_actor_rt::math::ln(1.0f64), 0.0);
+    /// assert_eq!(kernels_ptx::math::ln(1.0f64), 0.0);
     /// ```
     ln gpu_ln(x);
     /// The logarithm to base 2. See [`f32::log2`](fn@super::f32::log2) and [`f64::log2`](fn@super::f64::log2).
     ///
     /// ```
-    /// assert_eq!(gpu_actor_rt::math::log2(8.0f32), 3.0);
+    /// assert_eq!(kernels_ptx::math::log2(8.0f32), 3.0);
     /// ```
     log2 gpu_log2(x);
     /// The sine of an angle in radians. See [`f32::sin`](fn@super::f32::sin) and [`f64::sin`](fn@super::f64::sin).
     ///
     /// ```
-    /// assert_eq!(gpu_actor_rt::math::sin(0.0f32), 0.0);
+    /// assert_eq!(kernels_ptx::math::sin(0.0f32), 0.0);
     /// ```
     sin gpu_sin(x);
     /// The cosine of an angle in radians. See [`f32::cos`](fn@super::f32::cos) and [`f64::cos`](fn@super::f64::cos).
     ///
     /// ```
-    /// assert_eq!(gpu_actor_rt::math::cos(0.0f64), 1.0);
+    /// assert_eq!(kernels_ptx::math::cos(0.0f64), 1.0);
     /// ```
     cos gpu_cos(x);
     /// The hyperbolic tangent. See [`f32::tanh`](fn@super::f32::tanh) and [`f64::tanh`](fn@super::f64::tanh).
     ///
     /// ```
-    /// assert_eq!(gpu_actor_rt::math::tanh(30.0f64), 1.0);
+    /// assert_eq!(kernels_ptx::math::tanh(30.0f64), 1.0);
     /// ```
     tanh gpu_tanh(x);
     /// `x` to the power of `y`. See [`f32::powf`](fn@super::f32::powf) and [`f64::powf`](fn@super::f64::powf).
     ///
     /// ```
-    /// assert_eq!(gpu_actor_rt::math::powf(2.0f32, 3.0), 8.0);
+    /// assert_eq!(kernels_ptx::math::powf(2.0f32, 3.0), 8.0);
     /// ```
     powf gpu_powf(x, y);
 }

@@ -9,9 +9,9 @@
 //! values are those of C99, Annex F. What the error bounds say is measured by the tests of this crate, and by
 //! `cargo run --release -p kernels-ptx --example math_error`.
 //!
-//! The functions of this module take both float types and are those of [`f32`] and [`f64`].
+//! The functions of this module take both float types and are those of [`mod@f32`] and [`mod@f64`].
 //!
-//! | function | error of [`f32`], at most | error of [`f64`], at most |
+//! | function | error of [`mod@f32`], at most | error of [`mod@f64`], at most |
 //! |---|---|---|
 //! | `exp` | 0.501 ULP | 0.8 ULP |
 //! | `exp2` | 0.501 ULP | 0.8 ULP |
@@ -23,7 +23,7 @@
 //!
 //! An ULP is the distance of the two floats around the exact result; 0.5 would be always correctly rounded.
 //!
-//! The functions of [`f32`] compute in `f64` and round once. That makes them short and nearly always correctly rounded.
+//! The functions of [`mod@f32`] compute in `f64` and round once. That makes them short and nearly always correctly rounded.
 //! On devices whose `f64` units are few (consumer GPUs have one for 64 of `f32`) they run at the speed of those; a handler
 //! waits for its message longer than that.
 //!
