@@ -24,7 +24,7 @@ mod parse;
 mod print;
 mod strings;
 
-pub use coverage::{all_operations, operations};
+pub use coverage::{all_operations, operations, statements};
 pub use parse::{ParseError, parse};
 
 use super::{

@@ -19,6 +19,14 @@ pub fn operations(function: &Function) -> BTreeSet<String> {
     found
 }
 
+/// How many statements a function has, those inside others among them.
+pub fn statements(function: &Function) -> usize {
+    fn count(list: &[Stmt]) -> usize {
+        list.iter().map(|stmt| 1 + uses::children(stmt).into_iter().map(count).sum::<usize>()).sum()
+    }
+    count(&function.body)
+}
+
 /// Every operation with all types that the verifier lets it have.
 pub fn all_operations() -> BTreeSet<String> {
     let mut all = BTreeSet::new();
