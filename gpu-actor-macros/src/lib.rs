@@ -19,13 +19,18 @@
 //! - calls of functions and methods marked `#[gpu_fn]`, generic ones too, of their own types and of actors; `is_some`,
 //!   `is_none`, `is_ok`, `is_err`, `unwrap_or`, `unwrap` and `expect`;
 //! - the methods of numbers that a device computes exactly as the standard library does:
-//!   `abs`, `abs_diff`, `ceil`, `clamp`, `copysign`, `count_ones`, `count_zeros`, `div_euclid`, `floor`, `fract`,
-//!   `is_finite`, `is_infinite`, `is_nan`, `is_negative`, `is_positive`, `is_power_of_two`, `is_sign_negative`,
-//!   `is_sign_positive`, `leading_ones`, `leading_zeros`, `max`, `min`, `mul_add`, `pow`, `recip`, `rem_euclid`,
-//!   `reverse_bits`, `rotate_left`, `rotate_right`, `round`, `round_ties_even`, `saturating_add`, `saturating_mul`,
-//!   `saturating_sub`, `signum`, `sqrt`, `swap_bytes`, `to_bits`, `trailing_ones`, `trailing_zeros`, `trunc`,
-//!   `unsigned_abs`, `wrapping_abs`, `wrapping_add`, `wrapping_mul`, `wrapping_neg`, `wrapping_pow`, `wrapping_shl`,
-//!   `wrapping_shr`, `wrapping_sub`;
+//!   `abs`, `abs_diff`, `ceil`, `checked_abs`, `checked_add`, `checked_div`, `checked_ilog10`, `checked_ilog2`,
+//!   `checked_mul`, `checked_neg`, `checked_next_power_of_two`, `checked_pow`, `checked_rem`, `checked_shl`,
+//!   `checked_shr`, `checked_sub`, `clamp`, `copysign`, `count_ones`, `count_zeros`, `div_ceil`, `div_euclid`, `floor`,
+//!   `fract`, `ilog10`, `ilog2`, `is_finite`, `is_infinite`, `is_multiple_of`, `is_nan`, `is_negative`, `is_positive`,
+//!   `is_power_of_two`, `is_sign_negative`, `is_sign_positive`, `isqrt`, `leading_ones`, `leading_zeros`, `max`, `min`,
+//!   `mul_add`, `next_multiple_of`, `next_power_of_two`, `overflowing_add`, `overflowing_mul`, `overflowing_neg`,
+//!   `overflowing_pow`, `overflowing_sub`, `pow`, `recip`, `rem_euclid`, `reverse_bits`, `rotate_left`, `rotate_right`,
+//!   `round`, `round_ties_even`, `saturating_abs`, `saturating_add`, `saturating_mul`, `saturating_neg`,
+//!   `saturating_pow`, `saturating_sub`, `signum`, `sqrt`, `swap_bytes`, `then_some`, `to_bits`, `to_degrees`,
+//!   `to_radians`, `trailing_ones`, `trailing_zeros`, `trunc`, `unsigned_abs`, `wrapping_abs`, `wrapping_add`,
+//!   `wrapping_div`, `wrapping_mul`, `wrapping_neg`, `wrapping_pow`, `wrapping_rem`, `wrapping_shl`, `wrapping_shr`,
+//!   `wrapping_sub`;
 //! - `assert!` and `panic!` with plain text;
 //! - in handlers `cx.tell(actor.method(arguments))`, `cx.now()`, `cx.worker()`, `cx.lane()`.
 //!

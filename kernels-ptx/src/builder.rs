@@ -8,6 +8,7 @@
 //! fault site with its line; outside handlers nothing can fault.
 
 mod arith;
+mod checked;
 mod control;
 mod float;
 mod handler;

@@ -6,7 +6,7 @@
 //! | trait | types | what they have |
 //! |---|---|---|
 //! | [`Number`] | all | `+ - * /`, comparison, `min`, `max`, `clamp`, `ZERO`, `ONE`, `MIN`, `MAX` |
-//! | [`Integer`] | integers | `% & \| ^ !`, shifts, wrapping and saturating arithmetic, `pow`, bits |
+//! | [`Integer`] | integers | `% & \| ^ !`, shifts, wrapping, saturating and checked arithmetic, `pow`, bits |
 //! | [`SignedNumber`] | signed integers, floats | `-x`, `abs`, `signum` |
 //! | [`Float`] | `f32`, `f64` | `sqrt`, `mul_add`, rounding, `copysign`, classes |
 //!
@@ -179,6 +179,16 @@ pub mod methods {
         saturating_add(other: Self) -> Self;
         saturating_sub(other: Self) -> Self;
         saturating_mul(other: Self) -> Self;
+        saturating_pow(exponent: u32) -> Self;
+        checked_add(other: Self) -> Option<Self>;
+        checked_sub(other: Self) -> Option<Self>;
+        checked_mul(other: Self) -> Option<Self>;
+        checked_div(by: Self) -> Option<Self>;
+        checked_rem(by: Self) -> Option<Self>;
+        checked_neg() -> Option<Self>;
+        checked_pow(exponent: u32) -> Option<Self>;
+        ilog2() -> u32;
+        isqrt() -> Self;
     });
 
     methods!(Signed for (i8, i16, i32, i64, isize, f32, f64) {

@@ -1,5 +1,6 @@
 //! An actor type as its impl block describes it.
 
+use crate::body::Line;
 use crate::body::model::Block;
 use crate::method::Method;
 use crate::signature::Parameter;
@@ -12,7 +13,7 @@ pub(crate) struct Actor {
     pub(crate) ty: Type,
     /// Its name without a path.
     pub(crate) name: Ident,
-    pub(crate) line: u32,
+    pub(crate) line: Line,
     pub(crate) handlers: Vec<Handler>,
     /// What is marked `#[gpu_fn]`.
     pub(crate) helpers: Vec<Method>,
@@ -34,7 +35,7 @@ pub(crate) struct Handler {
     pub(crate) result: Type,
     /// Where errors of the result's type are shown.
     pub(crate) result_span: Span,
-    pub(crate) line: u32,
+    pub(crate) line: Line,
     /// What it does; nothing if that has errors.
     pub(crate) body: Option<Block>,
 }

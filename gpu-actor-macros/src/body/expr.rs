@@ -1,7 +1,7 @@
 //! Values and places.
 
 use super::model::{Place, PlaceKind, Stmt, Value, ValueKind};
-use super::{Binding, Parser, Receiver, flow, generic, line_of};
+use super::{Binding, Line, Parser, Receiver, flow, generic, line_of};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
@@ -23,7 +23,7 @@ impl Value {
 
 impl Value {
     /// Parentheses around an operation belong to its span: its fault has their line. That of a method stays at its name.
-    fn begin_at(&mut self, paren: u32) {
+    fn begin_at(&mut self, paren: Line) {
         match &mut self.kind {
             ValueKind::Op { method, line: Some(line), .. }
                 if ["add", "sub", "mul", "div", "rem", "neg", "shl", "shr"].contains(method) =>
@@ -37,7 +37,7 @@ impl Value {
 }
 
 impl Place {
-    fn begin_at(&mut self, paren: u32) {
+    fn begin_at(&mut self, paren: Line) {
         if let PlaceKind::Index { line, .. } = &mut self.kind {
             *line = paren;
         }

@@ -24,26 +24,51 @@ pub(crate) const METHODS: &[Method] = &[
     faulting("abs", 0),
     method("abs_diff", 1),
     method("ceil", 0),
+    method("checked_abs", 0),
+    method("checked_add", 1),
+    faulting("checked_div", 1),
+    method("checked_ilog10", 0),
+    method("checked_ilog2", 0),
+    method("checked_mul", 1),
+    method("checked_neg", 0),
+    method("checked_next_power_of_two", 0),
+    faulting("checked_pow", 1),
+    faulting("checked_rem", 1),
+    method("checked_shl", 1),
+    method("checked_shr", 1),
+    method("checked_sub", 1),
     faulting("clamp", 2),
     method("copysign", 1),
     method("count_ones", 0),
     method("count_zeros", 0),
+    faulting("div_ceil", 1),
     faulting("div_euclid", 1),
     method("floor", 0),
     method("fract", 0),
+    faulting("ilog10", 0),
+    faulting("ilog2", 0),
     method("is_finite", 0),
     method("is_infinite", 0),
+    faulting("is_multiple_of", 1),
     method("is_nan", 0),
     method("is_negative", 0),
     method("is_positive", 0),
     method("is_power_of_two", 0),
     method("is_sign_negative", 0),
     method("is_sign_positive", 0),
+    faulting("isqrt", 0),
     method("leading_ones", 0),
     method("leading_zeros", 0),
     method("max", 1),
     method("min", 1),
     method("mul_add", 2),
+    faulting("next_multiple_of", 1),
+    faulting("next_power_of_two", 0),
+    method("overflowing_add", 1),
+    method("overflowing_mul", 1),
+    method("overflowing_neg", 0),
+    faulting("overflowing_pow", 1),
+    method("overflowing_sub", 1),
     faulting("pow", 1),
     method("recip", 0),
     faulting("rem_euclid", 1),
@@ -52,22 +77,30 @@ pub(crate) const METHODS: &[Method] = &[
     method("rotate_right", 1),
     method("round", 0),
     method("round_ties_even", 0),
+    method("saturating_abs", 0),
     method("saturating_add", 1),
     method("saturating_mul", 1),
+    method("saturating_neg", 0),
+    faulting("saturating_pow", 1),
     method("saturating_sub", 1),
     method("signum", 0),
     method("sqrt", 0),
     method("swap_bytes", 0),
+    method("then_some", 1),
     method("to_bits", 0),
+    method("to_degrees", 0),
+    method("to_radians", 0),
     method("trailing_ones", 0),
     method("trailing_zeros", 0),
     method("trunc", 0),
     method("unsigned_abs", 0),
     method("wrapping_abs", 0),
     method("wrapping_add", 1),
+    faulting("wrapping_div", 1),
     method("wrapping_mul", 1),
     method("wrapping_neg", 0),
     faulting("wrapping_pow", 1),
+    faulting("wrapping_rem", 1),
     method("wrapping_shl", 1),
     method("wrapping_shr", 1),
     method("wrapping_sub", 1),
@@ -126,8 +159,8 @@ pub(crate) fn refused(name: &str) -> Option<String> {
                 "the result of `{name}` differs by platform, so that the twins would differ; {instead}"
             ));
         }
-        _ if name.starts_with("checked_") || name.starts_with("overflowing_") => {
-            "use the plain operator, which faults, or the `wrapping_` or `saturating_` method"
+        _ if name.starts_with("strict_") || name.starts_with("unchecked_") => {
+            "use the plain operator, which faults, or the `wrapping_`, `saturating_` or `checked_` method"
         }
         _ => return None,
     };
@@ -231,7 +264,7 @@ mod tests {
         assert!(unknown("sqr").contains("did you mean `sqrt`?"));
         assert!(unknown("sin").contains("gpu_actor_rt::math::sin"));
         assert!(own("wraping_add").contains("did you mean `wrapping_add`?"));
-        assert!(unknown("checked_add").contains("`wrapping_`"));
+        assert!(unknown("unchecked_add").contains("`wrapping_`"));
         assert!(unknown("iter").contains("for x in array"));
         assert!(unknown("frobnicate").contains("abs, abs_diff"));
     }

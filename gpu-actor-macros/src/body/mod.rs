@@ -21,7 +21,8 @@ mod writes;
 use crate::emit::here;
 use crate::errors::Errors;
 use model::Block;
-use proc_macro2::{Ident, Span};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
 use std::collections::HashMap;
 use std::rc::Rc;
 use syn::spanned::Spanned;
@@ -184,12 +185,23 @@ pub(crate) fn check_name(name: &Ident, errors: &mut Errors) {
     }
 }
 
-/// The source line of a fault in `tokens`: that of their first token, as in rustc's panic messages.
-pub(crate) fn line_of(tokens: &impl Spanned) -> u32 {
+/// The source line of something, as rustc's panic messages have it: in code that `macro_rules!` wrote it is the line of the
+/// outermost macro's call. Only rustc knows that one, and tells where it expands `line!` at the same place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line(Span);
+
+impl ToTokens for Line {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend(quote_spanned!(self.0=> ::core::line!()));
+    }
+}
+
+/// The source line of a fault in `tokens`: that of their first token.
+pub(crate) fn line_of(tokens: &impl Spanned) -> Line {
     line(tokens.span())
 }
 
-/// The source line of `span`, counted from 1; 1 outside of a compiler, in unit tests.
-pub(crate) fn line(span: Span) -> u32 {
-    if proc_macro::is_available() { u32::try_from(span.unwrap().line()).unwrap_or(u32::MAX) } else { 1 }
+/// The source line of `span`.
+pub(crate) fn line(span: Span) -> Line {
+    Line(span)
 }

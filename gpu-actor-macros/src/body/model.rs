@@ -3,6 +3,7 @@
 //! Rules kept here: every node carries the span of the user's first token, for rustc's own errors; whatever can fault
 //! carries its source line; a name is either a local (a place) or a constant (verbatim tokens), never a guess.
 
+use super::Line;
 use super::construct::New;
 use super::matching::{Condition, Destructure, IfLet, Match, Scrutinee};
 use super::pattern::Pattern;
@@ -39,7 +40,7 @@ pub(crate) enum Stmt {
     /// `place = value`: the value first.
     Assign { place: Place, value: Value },
     /// `place op= value`: the value first, as Rust has it for primitive types.
-    Compound { method: &'static str, place: Place, value: Value, line: Option<u32>, span: Span },
+    Compound { method: &'static str, place: Place, value: Value, line: Option<Line>, span: Span },
     /// `if` whose value nobody uses.
     If { cond: Value, then: Block, otherwise: Option<Block> },
     /// A block whose value nobody uses.
@@ -61,18 +62,18 @@ pub(crate) enum Stmt {
     /// `return`.
     Return { value: Option<Value>, span: Span },
     /// `assert!`.
-    Assert { cond: Value, message: Option<String>, line: u32, span: Span },
+    Assert { cond: Value, message: Option<String>, line: Line, span: Span },
     /// `panic!`.
-    Panic { message: Option<String>, line: u32, span: Span },
+    Panic { message: Option<String>, line: Line, span: Span },
     /// `cx.tell(target.method(args))`.
-    Tell { target: Place, method: Ident, args: Vec<Value>, line: u32 },
+    Tell { target: Place, method: Ident, args: Vec<Value>, line: Line },
 }
 
 /// A loop of any kind; `id` names its label.
 #[derive(Debug)]
 pub(crate) struct Loop {
     pub(crate) id: usize,
-    pub(crate) line: u32,
+    pub(crate) line: Line,
     pub(crate) span: Span,
     pub(crate) head: Head,
     pub(crate) body: Block,
@@ -118,7 +119,7 @@ pub(crate) enum Step {
     /// `.rev()`
     Rev,
     /// `.step_by(n)`
-    By { n: Box<Value>, line: u32 },
+    By { n: Box<Value>, line: Line },
 }
 
 /// An expression that yields a value.
@@ -138,7 +139,7 @@ pub(crate) enum ValueKind {
     /// The content of a place.
     Read(Place),
     /// A builder operation of its operands: operators and the methods of numbers.
-    Op { method: &'static str, operands: Vec<Value>, line: Option<u32> },
+    Op { method: &'static str, operands: Vec<Value>, line: Option<Line> },
     /// `&&` or `||` with an operand on the right that must not always run.
     Logic { and: bool, left: Box<Value>, right: Box<Value> },
     /// `value as ty`
@@ -176,7 +177,7 @@ pub(crate) enum ValueKind {
     /// `(a, b)`
     Tuple(Vec<Value>),
     /// A question to an `Option` or `Result` in a place: a builder operation; with line and message if it can fault.
-    Ask { method: &'static str, place: Place, operands: Vec<Value>, line: Option<(u32, Option<String>)> },
+    Ask { method: &'static str, place: Place, operands: Vec<Value>, line: Option<(Line, Option<String>)> },
     /// `loop` that is left with values.
     Loop(Box<Loop>),
     /// A block with a label.
@@ -208,7 +209,7 @@ pub(crate) enum PlaceKind {
     /// A field.
     Field { base: Box<Place>, member: Member },
     /// An element of an array.
-    Index { base: Box<Place>, index: Box<Value>, line: u32 },
+    Index { base: Box<Place>, index: Box<Value>, line: Line },
     /// A value that has no place of its own.
     Temp(Box<Value>),
     /// Stands for what was reported as an error; never emitted.

@@ -2,6 +2,7 @@
 
 use super::body::{place, store, unit_block, value};
 use super::{here, label, loop_value, pattern};
+use crate::body::Line;
 use crate::body::model::{Block, Each, Head, Loop, Over, Step};
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
@@ -81,7 +82,7 @@ fn over(each: &Each) -> TokenStream {
 }
 
 /// The local of a turn's item.
-fn item(each: &Each, line: u32) -> Option<TokenStream> {
+fn item(each: &Each, line: Line) -> Option<TokenStream> {
     let name = each.item.as_ref()?;
     Some(match &each.over {
         Over::Range { .. } => quote!(let #name = __b.local(__item);),

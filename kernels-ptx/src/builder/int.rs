@@ -55,24 +55,6 @@ impl Builder {
         }
     }
 
-    /// `l.overflowing_add(r)`.
-    pub fn overflowing_add<T: Int>(&self, l: Val<T>, r: Val<T>) -> (Val<T>, Val<bool>) {
-        let (value, overflow) = self.overflowing(CheckedOp::Add, T::SCALAR, l.operand(), r.operand());
-        (Val::of(value), Val::of(overflow))
-    }
-
-    /// `l.overflowing_sub(r)`.
-    pub fn overflowing_sub<T: Int>(&self, l: Val<T>, r: Val<T>) -> (Val<T>, Val<bool>) {
-        let (value, overflow) = self.overflowing(CheckedOp::Sub, T::SCALAR, l.operand(), r.operand());
-        (Val::of(value), Val::of(overflow))
-    }
-
-    /// `l.overflowing_mul(r)`.
-    pub fn overflowing_mul<T: Int>(&self, l: Val<T>, r: Val<T>) -> (Val<T>, Val<bool>) {
-        let (value, overflow) = self.overflowing(CheckedOp::Mul, T::SCALAR, l.operand(), r.operand());
-        (Val::of(value), Val::of(overflow))
-    }
-
     /// `l.saturating_add(r)`.
     pub fn saturating_add<T: Int>(&self, l: Val<T>, r: Val<T>) -> Val<T> {
         let limit = if T::SCALAR.is_signed() { self.limit::<T>(self.negative(l)) } else { max_of::<T>() };
@@ -103,7 +85,7 @@ impl Builder {
     }
 
     /// The end of the range at which a result with this sign stops.
-    fn limit<T: Int>(&self, negative: Operand) -> Operand {
+    pub(super) fn limit<T: Int>(&self, negative: Operand) -> Operand {
         self.select(T::SCALAR, negative, constant(T::SCALAR, T::SCALAR.min_bits()), max_of::<T>())
     }
 
@@ -199,7 +181,7 @@ impl Builder {
         self.power(v, exponent, line, |l, r| self.wrapping_mul(l, r))
     }
 
-    fn power<T: Int>(
+    pub(super) fn power<T: Int>(
         &self,
         v: Val<T>,
         exponent: Val<u32>,
