@@ -1,6 +1,6 @@
 //! The methods of numbers: the same natively and on the device, for every type and for corner cases.
 
-#![allow(clippy::all, clippy::pedantic, unused_comparisons)]
+#![allow(clippy::all, clippy::pedantic, clippy::unwrap_used, unused_comparisons)]
 
 use gpu_actor_rt::num::Integer;
 use gpu_actor_rt::prelude::*;

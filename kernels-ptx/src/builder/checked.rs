@@ -305,7 +305,7 @@ impl Builder {
     /// `v.to_degrees()`, with the factor that the standard library has.
     pub fn to_degrees<T: Float>(&self, v: Val<T>) -> Val<T> {
         let factor = if T::SCALAR == ScalarType::F32 {
-            u64::from(57.295_779_513_082_320_876_8_f32.to_bits())
+            u64::from(57.295_78_f32.to_bits())
         } else {
             (180.0 / std::f64::consts::PI).to_bits()
         };
