@@ -350,3 +350,98 @@ fn a_tuple_as_state() {
     check::<Tuple>();
     assert_eq!(Wide::decode(&u64::MAX.to_le_bytes()), Wide::Top);
 }
+
+/// Functions of enums and structs, with patterns of their own type.
+#[derive(GpuData, Clone, Copy, Debug, Default, PartialEq)]
+#[repr(u8)]
+enum Light {
+    #[default]
+    Off,
+    Dim(u8),
+    Colored { hue: Hue, level: u16 },
+}
+
+#[derive(GpuData, Clone, Copy, Debug, Default, PartialEq)]
+#[repr(u8)]
+enum Hue {
+    #[default]
+    Warm,
+    Cold = 200,
+}
+
+#[gpu_fn]
+impl Hue {
+    const NEXT: [Hue; 2] = [Hue::Cold, Hue::Warm];
+
+    fn turned(self) -> Self {
+        match self {
+            Self::Warm => Self::NEXT[0],
+            Hue::Cold => Self::NEXT[1],
+        }
+    }
+}
+
+#[gpu_fn]
+impl Light {
+    const BRIGHT: u16 = 500;
+
+    fn white(level: u16) -> Self {
+        if level == 0 { Self::Off } else { Self::Colored { level, hue: Hue::Warm } }
+    }
+
+    fn level(self) -> u16 {
+        match self {
+            Light::Off => 0,
+            Self::Dim(level) => level as u16,
+            Self::Colored { level: Self::BRIGHT.., .. } => Self::BRIGHT,
+            Self::Colored { level, .. } => level,
+        }
+    }
+
+    fn turn(&mut self) -> Option<Hue> {
+        let Self::Colored { hue, level } = *self else { return None };
+        *self = Self::Colored { hue: hue.turned(), level: level / 2 };
+        Some(hue)
+    }
+
+    fn is_on(&self) -> bool {
+        !matches!(*self, Light::Off | Light::Dim(0))
+    }
+}
+
+#[gpu_actor]
+#[derive(Default, Debug, PartialEq)]
+struct House {
+    lights: [Light; 3],
+    spare: Option<Light>,
+}
+
+#[gpu_actor]
+impl House {
+    #[handler]
+    fn switch(&mut self, i: u8, level: u16) -> u8 {
+        let at = (i % 3) as usize;
+        let turned = self.lights[at].turn();
+        if let Some(mut light) = self.spare {
+            // A copy is turned, not the light itself.
+            light.turn();
+            self.lights[at] = light;
+        }
+        self.spare = match turned {
+            Some(Hue::Cold) => Some(Light::white(level)),
+            Some(hue) => Some(Light::Colored { hue, level: self.lights[at].level() }),
+            None if level > 9 => self.spare,
+            None => None,
+        };
+        let mut on = 0;
+        for light in self.lights {
+            on += light.is_on() as u8;
+        }
+        on + self.spare.unwrap_or(Light::Dim(1)).level() as u8 % 7
+    }
+}
+
+#[test]
+fn functions_of_enums() {
+    check::<House>();
+}

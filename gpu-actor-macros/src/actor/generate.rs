@@ -49,18 +49,17 @@ fn generate(actor: &Actor) -> TokenStream {
         let (id, text) = (id_name(handler), name.unraw().to_string());
         quote! {
             #(#cfgs)*
-            #quiet
             const #id: u32 = #rt::method_id(<#ty as #rt::ActorState>::TYPE_NAME, #text);
         }
     });
     let distinct = distinct(actor);
     let test = test(actor);
     quote! {
+        #quiet
         const _: () = {
             #(#messages)*
 
             #[automatically_derived]
-            #quiet
             impl #ty #bounds {
                 #(#twins)*
                 #(#helpers)*
@@ -70,13 +69,11 @@ fn generate(actor: &Actor) -> TokenStream {
 
             /// Writes the state back when the handler is done, and when it panics: the device does no less.
             #[doc(hidden)]
-            #quiet
             struct __State<'a> where #state {
                 value: #ty,
                 bytes: &'a mut [u8],
             }
             #[automatically_derived]
-            #quiet
             impl ::core::ops::Drop for __State<'_> where #state {
                 fn drop(&mut self) {
                     #rt::GpuData::encode(&self.value, self.bytes);
@@ -151,7 +148,7 @@ fn twin(handler: &Handler) -> TokenStream {
 
 /// The handler as a function of bytes.
 fn native(actor: &Actor, handler: &Handler) -> TokenStream {
-    let (rt, quiet, bounds) = (rt(), quiet(), bounds(actor));
+    let (rt, bounds) = (rt(), bounds(actor));
     let Handler { name, cfgs, .. } = handler;
     let ty = &actor.ty;
     let entry = format_ident!("__native_{}", name);
@@ -176,7 +173,6 @@ fn native(actor: &Actor, handler: &Handler) -> TokenStream {
     quote! {
         #(#cfgs)*
         #[doc(hidden)]
-        #quiet
         fn #entry(__bytes: &mut [u8], __message: &[u8], __cx: &mut #rt::Cx, __reply: &mut [u8]) #bounds {
             let __message = <#message as #rt::GpuData>::decode(__message);
             #decoded

@@ -3,7 +3,7 @@
 use super::generate::bounds;
 use super::model::{Actor, Handler};
 use crate::data::{self, Field, Layout};
-use crate::emit::{here, quiet, rt};
+use crate::emit::{here, rt};
 use crate::types::without_self;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -36,7 +36,7 @@ pub(super) fn fields(actor: &Actor, handler: &Handler) -> Vec<(Ident, Type)> {
 /// The message of one handler, checked for its size at the handler's name.
 pub(super) fn message(actor: &Actor, handler: &Handler) -> TokenStream {
     let name = message_name(handler);
-    let (quiet, cfgs) = (quiet(), &handler.cfgs);
+    let cfgs = &handler.cfgs;
     let fields = fields(actor, handler);
     let declared = fields.iter().map(|(name, ty)| quote!(#name: #ty));
     let layout = Layout {
@@ -52,7 +52,7 @@ pub(super) fn message(actor: &Actor, handler: &Handler) -> TokenStream {
             })
             .collect(),
     };
-    let impls = data::impls(&layout);
+    let impls = data::plain_impls(&layout);
     let result = without_self(&handler.result, &actor.ty);
     let sizes = quote_spanned! {here(handler.name.span())=>
         const _: () = {
@@ -88,7 +88,6 @@ pub(super) fn message(actor: &Actor, handler: &Handler) -> TokenStream {
         #[doc(hidden)]
         #[derive(Clone, Copy)]
         #[repr(C)]
-        #quiet
         struct #name { #(#declared,)* }
         #(#cfgs)*
         #impls
@@ -101,7 +100,7 @@ pub(super) fn message(actor: &Actor, handler: &Handler) -> TokenStream {
 
 /// The three types that dereferenced references and ids turn into, and their methods.
 pub(super) fn types(actor: &Actor) -> TokenStream {
-    let (rt, quiet, bounds) = (rt(), quiet(), bounds(actor));
+    let (rt, bounds) = (rt(), bounds(actor));
     let ty = &actor.ty;
     let host = actor.handlers.iter().map(|handler| host_stub(actor, handler));
     let native = actor.handlers.iter().map(|handler| native_stub(actor, handler));
@@ -111,10 +110,8 @@ pub(super) fn types(actor: &Actor) -> TokenStream {
     quote! {
         #[doc(hidden)]
         #[derive(Clone)]
-        #quiet
         pub struct #reference(#rt::RawRef);
 
-        #quiet
         impl #reference #bounds { #(#host)* }
 
         #[automatically_derived]
@@ -127,10 +124,8 @@ pub(super) fn types(actor: &Actor) -> TokenStream {
         #[doc(hidden)]
         #[derive(Clone, Copy)]
         #[repr(transparent)]
-        #quiet
         pub struct #id(u64);
 
-        #quiet
         impl #id #bounds { #(#native)* }
 
         #[automatically_derived]
@@ -149,10 +144,8 @@ pub(super) fn types(actor: &Actor) -> TokenStream {
 
         #[doc(hidden)]
         #[derive(Clone, Copy)]
-        #quiet
         pub struct #device_id(#rt::Place<u64>);
 
-        #quiet
         impl #device_id #bounds { #(#device)* }
 
         #[automatically_derived]

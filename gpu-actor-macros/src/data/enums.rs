@@ -95,16 +95,15 @@ fn scalar(parsed: &Enum) -> TokenStream {
     let [gpu_type, gpu_data, scalar] =
         ["GpuType", "GpuData", "Scalar"].map(|what| header(what, name, generics));
     quote! {
+        #quiet
         const _: () = {
             #[automatically_derived]
-            #quiet
             impl #head #name #parameters #bounds {
                 #[doc(hidden)]
                 const __DATA: [Self; #count] = [#(Self::#names),*];
             }
 
             #[automatically_derived]
-            #quiet
             #gpu_type #bounds {
                 const TYPE: #rt::Type = <#repr as #rt::GpuType>::TYPE;
                 type Fields = ();
@@ -121,7 +120,6 @@ fn scalar(parsed: &Enum) -> TokenStream {
             }
 
             #[automatically_derived]
-            #quiet
             #scalar #bounds {
                 const SCALAR: #rt::ScalarType = <#repr as #rt::Scalar>::SCALAR;
                 fn to_word(self) -> u64 {
@@ -130,7 +128,6 @@ fn scalar(parsed: &Enum) -> TokenStream {
             }
 
             #[automatically_derived]
-            #quiet
             #gpu_data #bounds {
                 fn encode(&self, __out: &mut [u8]) {
                     #rt::GpuData::encode(&(*self as #repr), __out);
@@ -180,17 +177,16 @@ fn tagged(parsed: &Enum) -> TokenStream {
     let nans = numbers.iter().zip(variants).map(|(number, variant)| nan(number, variant));
     let [gpu_type, gpu_data] = ["GpuType", "GpuData"].map(|what| header(what, name, generics));
     quote! {
+        #quiet
         const _: () = {
             #(#structs)*
 
             #[automatically_derived]
-            #quiet
             impl #head #name #parameters #bounds {
                 #(#variant_items)*
             }
 
             #[automatically_derived]
-            #quiet
             #gpu_type #bounds {
                 const TYPE: #rt::Type = #rt::layout::either(&[#(Self::#layouts.ty),*]);
                 type Fields = ();
@@ -210,7 +206,6 @@ fn tagged(parsed: &Enum) -> TokenStream {
             }
 
             #[automatically_derived]
-            #quiet
             #gpu_data #bounds {
                 fn encode(&self, __out: &mut [u8]) {
                     __out.fill(0);

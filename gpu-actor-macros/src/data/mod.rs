@@ -9,9 +9,9 @@
 mod enums;
 mod structs;
 
-pub(crate) use structs::impls;
+pub(crate) use structs::{impls, plain_impls};
 
-use crate::emit::{here, quiet};
+use crate::emit::here;
 use crate::errors::Errors;
 use crate::types::{self, Use};
 use proc_macro2::{Ident, Span, TokenStream};
@@ -173,7 +173,6 @@ fn places(
     fields: &[Field],
     bounds: &TokenStream,
 ) -> TokenStream {
-    let quiet = quiet();
     let (head, parameters, _) = generics.split_for_impl();
     let members: Vec<_> = fields
         .iter()
@@ -192,18 +191,15 @@ fn places(
     };
     quote! {
         #[doc(hidden)]
-        #quiet
         #vis struct #name #head #body
 
         #[automatically_derived]
-        #quiet
         impl #head ::core::clone::Clone for #name #parameters #bounds {
             fn clone(&self) -> Self {
                 *self
             }
         }
         #[automatically_derived]
-        #quiet
         impl #head ::core::marker::Copy for #name #parameters #bounds {}
     }
 }
