@@ -127,6 +127,13 @@ pub fn announce_sleep(my_line: u64) {
     fence_sc_sys();
 }
 
+/// A word of a record that the host wrote before the launch. The worker loads such words where it needs them: its cache
+/// has them at hand, and what it kept in registers all the time would limit how many warps a multiprocessor holds.
+#[gpu_fn]
+pub fn constant(record: u64, offset: u64) -> u64 {
+    ld_weak(record.wrapping_add(offset))
+}
+
 /// The ring kernel: every lane of every worker runs this until the host says stop.
 #[gpu_fn]
 pub fn work(root_record: u64) {
@@ -134,14 +141,6 @@ pub fn work(root_record: u64) {
     let my_lane = lane();
     let mask = warp_mask();
     let mine = message::worker_record(root_record, me);
-    let my_line = ld_weak(mine.wrapping_add(worker::LINE));
-    let control_block = ld_weak(root_record.wrapping_add(root::CONTROL));
-    let size = ld_weak(root_record.wrapping_add(root::SLOT_SIZE));
-    let host_inbox = ld_weak(mine.wrapping_add(worker::HOST_INBOX));
-    let host_capacity = ld_weak(root_record.wrapping_add(root::HOST_CAPACITY));
-    let device_inbox = ld_weak(mine.wrapping_add(worker::DEVICE_INBOX));
-    let device_capacity = ld_weak(root_record.wrapping_add(root::DEVICE_CAPACITY));
-    let spill_ticket = ld_weak(mine.wrapping_add(worker::SPILL_TICKET));
     let index = me.wrapping_mul(lanes() as u64).wrapping_add(my_lane as u64);
     let lane_memory = ld_weak(root_record.wrapping_add(root::SCRATCH))
         .wrapping_add(index.wrapping_mul(ld_weak(root_record.wrapping_add(root::SCRATCH_STRIDE))));
@@ -172,7 +171,7 @@ pub fn work(root_record: u64) {
         // 1. Control: one lane reads, all follow.
         let mut command = 0u64;
         if my_lane == 0 {
-            command = ld_acquire_sys(control_block.wrapping_add(control::COMMAND));
+            command = ld_acquire_sys(constant(root_record, root::CONTROL).wrapping_add(control::COMMAND));
         }
         command = shfl(mask, command, 0);
         let order = command & 0xff;
@@ -184,19 +183,25 @@ pub fn work(root_record: u64) {
             acked = command;
             if my_lane == 0 {
                 let state = if order == control::PAUSE { line::PAUSED } else { line::RUNNING };
-                st_relaxed_sys(my_line.wrapping_add(line::STATE), state);
-                st_release_sys(my_line.wrapping_add(line::ACK), command);
+                st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::STATE), state);
+                st_release_sys(constant(mine, worker::LINE).wrapping_add(line::ACK), command);
             }
         }
         let mut work = 0u32;
         let mut worked = 0u32;
         if order == control::RUN {
-            let seq = ld_acquire_sys(control_block.wrapping_add(control::CLOCK_SEQ));
+            let seq = ld_acquire_sys(constant(root_record, root::CONTROL).wrapping_add(control::CLOCK_SEQ));
             if shfl(mask, seq, 0) != clock_seq {
-                let device = ld_acquire_sys(control_block.wrapping_add(control::CLOCK_DEVICE_BASE));
-                let host = ld_acquire_sys(control_block.wrapping_add(control::CLOCK_HOST_BASE));
-                let rate = ld_acquire_sys(control_block.wrapping_add(control::CLOCK_RATE));
-                let after = ld_relaxed_sys(control_block.wrapping_add(control::CLOCK_SEQ));
+                let device = ld_acquire_sys(
+                    constant(root_record, root::CONTROL).wrapping_add(control::CLOCK_DEVICE_BASE),
+                );
+                let host = ld_acquire_sys(
+                    constant(root_record, root::CONTROL).wrapping_add(control::CLOCK_HOST_BASE),
+                );
+                let rate =
+                    ld_acquire_sys(constant(root_record, root::CONTROL).wrapping_add(control::CLOCK_RATE));
+                let after =
+                    ld_relaxed_sys(constant(root_record, root::CONTROL).wrapping_add(control::CLOCK_SEQ));
                 // Torn on any lane: keep the old parameters and look again next time.
                 if ballot(mask, seq != after || (seq & 1) != 0) == 0 {
                     clock_seq = shfl(mask, seq, 0);
@@ -209,7 +214,7 @@ pub fn work(root_record: u64) {
             let now = clock::host_time(timer, clock_device, clock_host, clock_rate);
             while work < BURST {
                 // 2. Spilled sends first, then this device's inbox, then the host's.
-                if ld_relaxed_gpu(spill_ticket) != spill_head {
+                if ld_relaxed_gpu(constant(mine, worker::SPILL_TICKET)) != spill_head {
                     let mut head = spill_head;
                     if my_lane == 0 {
                         head = flush_spill(root_record, mine, spill_head);
@@ -217,30 +222,41 @@ pub fn work(root_record: u64) {
                     spill_head = shfl(mask, head, 0);
                 }
                 let ticket = device_head.wrapping_add(my_lane as u64);
-                let at = queue::slot_at(device_inbox, device_capacity, size, ticket);
+                let at = queue::slot_at(
+                    constant(mine, worker::DEVICE_INBOX),
+                    constant(root_record, root::DEVICE_CAPACITY),
+                    constant(root_record, root::SLOT_SIZE),
+                    ticket,
+                );
                 let mut word = queue::ready_gpu(at, ticket);
                 let mut count = (!ballot(mask, word != 0)).trailing_zeros();
                 if count != 0 {
                     if my_lane < count {
-                        queue::copy_slot(mail, at, size);
-                        queue::release_gpu(at, ticket, device_capacity);
+                        queue::copy_slot(mail, at, constant(root_record, root::SLOT_SIZE));
+                        queue::release_gpu(at, ticket, constant(root_record, root::DEVICE_CAPACITY));
                     }
                     device_head = device_head.wrapping_add(count as u64);
                 } else {
-                    let stuck = shfl(mask, ld_relaxed_gpu(spill_ticket), 0) != spill_head;
+                    let stuck =
+                        shfl(mask, ld_relaxed_gpu(constant(mine, worker::SPILL_TICKET)), 0) != spill_head;
                     if stuck {
                         break;
                     }
                     let host_ticket = host_head.wrapping_add(my_lane as u64);
-                    let host_at = queue::slot_at(host_inbox, host_capacity, size, host_ticket);
+                    let host_at = queue::slot_at(
+                        constant(mine, worker::HOST_INBOX),
+                        constant(root_record, root::HOST_CAPACITY),
+                        constant(root_record, root::SLOT_SIZE),
+                        host_ticket,
+                    );
                     word = queue::ready_sys(host_at, host_ticket);
                     count = (!ballot(mask, word != 0)).trailing_zeros();
                     if count == 0 {
                         break;
                     }
                     if my_lane < count {
-                        queue::copy_slot(mail, host_at, size);
-                        queue::release_sys(host_at, host_ticket, host_capacity);
+                        queue::copy_slot(mail, host_at, constant(root_record, root::SLOT_SIZE));
+                        queue::release_sys(host_at, host_ticket, constant(root_record, root::HOST_CAPACITY));
                     }
                     host_head = host_head.wrapping_add(count as u64);
                 }
@@ -279,7 +295,7 @@ pub fn work(root_record: u64) {
                             senders &= senders.wrapping_sub(1);
                         }
                         if my_lane == 0 {
-                            st_release_sys(my_line.wrapping_add(line::SENT), sent);
+                            st_release_sys(constant(mine, worker::LINE).wrapping_add(line::SENT), sent);
                         }
                         sync_warp(mask);
                         let mut fate = 0u32;
@@ -298,7 +314,11 @@ pub fn work(root_record: u64) {
                             // Dead letters: entry by entry over all lanes.
                             let mut entry = 0u32;
                             while ballot(mask, entry < sends) != 0 {
-                                let letter = message::outbox_entry(lane_memory, entry, size);
+                                let letter = message::outbox_entry(
+                                    lane_memory,
+                                    entry,
+                                    constant(root_record, root::SLOT_SIZE),
+                                );
                                 let mut reason = message::DELIVERED;
                                 if entry < sends {
                                     reason = ld_weak(letter) as u32;
@@ -340,7 +360,7 @@ pub fn work(root_record: u64) {
                     if votes != 0 {
                         if replies || faults {
                             let mut kind = completion::REPLY;
-                            let mut bytes = size.wrapping_sub(slot::HEADER);
+                            let mut bytes = constant(root_record, root::SLOT_SIZE).wrapping_sub(slot::HEADER);
                             let mut correlation = ld_weak(mail.wrapping_add(slot::CORR));
                             if faults {
                                 kind = completion::FAULT;
@@ -378,36 +398,48 @@ pub fn work(root_record: u64) {
                 }
                 sync_warp(mask);
                 if completed && my_lane == 0 {
-                    wake_poller(control_block);
+                    wake_poller(constant(root_record, root::CONTROL));
                 }
             }
 
             // 6. Counters, once a burst: finished work is reported after everything it caused.
             if worked != 0 && my_lane == 0 {
-                st_relaxed_sys(my_line.wrapping_add(line::SPILLED), spilled);
-                st_relaxed_sys(my_line.wrapping_add(line::ACTIVATED), activated);
-                st_release_sys(my_line.wrapping_add(line::HANDLED), handled);
-                st_release_sys(my_line.wrapping_add(line::FAULTED), faulted);
-                st_release_sys(my_line.wrapping_add(line::DEAD_LETTERS), dead);
+                st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::SPILLED), spilled);
+                st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::ACTIVATED), activated);
+                st_release_sys(constant(mine, worker::LINE).wrapping_add(line::HANDLED), handled);
+                st_release_sys(constant(mine, worker::LINE).wrapping_add(line::FAULTED), faulted);
+                st_release_sys(constant(mine, worker::LINE).wrapping_add(line::DEAD_LETTERS), dead);
             }
         }
         if worked != 0 {
             idle = 0;
         } else {
             // 7. Nothing to do. A worker with spilled sends waits for a peer, who rings no bell: it only naps.
-            let stuck = shfl(mask, ld_relaxed_gpu(spill_ticket), 0) != spill_head;
+            let stuck = shfl(mask, ld_relaxed_gpu(constant(mine, worker::SPILL_TICKET)), 0) != spill_head;
             if idle < SPINS || (stuck && order == control::RUN) {
                 idle = idle.wrapping_add(1);
                 nanosleep(NAP);
             } else {
                 let mut came = false;
                 if my_lane == 0 {
-                    st_relaxed_sys(my_line.wrapping_add(line::HEARTBEAT), heartbeat);
-                    announce_sleep(my_line);
-                    came = ld_acquire_sys(control_block.wrapping_add(control::COMMAND)) != acked;
+                    st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::HEARTBEAT), heartbeat);
+                    announce_sleep(constant(mine, worker::LINE));
+                    came =
+                        ld_acquire_sys(constant(root_record, root::CONTROL).wrapping_add(control::COMMAND))
+                            != acked;
                     if order == control::RUN {
-                        let device_slot = queue::slot_at(device_inbox, device_capacity, size, device_head);
-                        let host_slot = queue::slot_at(host_inbox, host_capacity, size, host_head);
+                        let device_slot = queue::slot_at(
+                            constant(mine, worker::DEVICE_INBOX),
+                            constant(root_record, root::DEVICE_CAPACITY),
+                            constant(root_record, root::SLOT_SIZE),
+                            device_head,
+                        );
+                        let host_slot = queue::slot_at(
+                            constant(mine, worker::HOST_INBOX),
+                            constant(root_record, root::HOST_CAPACITY),
+                            constant(root_record, root::SLOT_SIZE),
+                            host_head,
+                        );
                         came = came
                             || queue::ready_gpu(device_slot, device_head) != 0
                             || queue::ready_sys(host_slot, host_head) != 0;
@@ -417,16 +449,16 @@ pub fn work(root_record: u64) {
                     nanosleep(SLEEP);
                 }
                 if my_lane == 0 {
-                    st_relaxed_sys(my_line.wrapping_add(line::SLEEPING), 0);
+                    st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::SLEEPING), 0);
                 }
             }
         }
         if heartbeat.trailing_zeros() >= 8 && my_lane == 0 {
-            st_relaxed_sys(my_line.wrapping_add(line::HEARTBEAT), heartbeat);
+            st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::HEARTBEAT), heartbeat);
         }
     }
     sync_warp(mask);
     if my_lane == 0 {
-        st_release_sys(my_line.wrapping_add(line::STATE), line::STOPPED);
+        st_release_sys(constant(mine, worker::LINE).wrapping_add(line::STATE), line::STOPPED);
     }
 }
