@@ -2,7 +2,8 @@
 //!
 //! A file is one or more sections, separated by lines of `; ---`; a section is a module and its directives:
 //!
-//! - `; run: @f(1u32, &[2u64]) == 3u32, &[4u64]` calls `@f` on the software GPU, once as written and once optimised. `&[..]`
+//! - `; run: @f(1u32, &[2u64]) == 3u32, &[4u64]` calls `@f` on the software GPU: as written, optimised, and with its
+//!   arguments as constants inside, which the optimiser folds. `&[..]`
 //!   is memory with these constants side by side, which the call gets the address of; behind the result stand the
 //!   memories' contents afterwards, in the same order. `== lanes(1u32, 2u32)` runs as many lanes, each with memories of its own.
 //!   A handler is called with its state and payload, and maybe a budget: `@h(&[1u32], &[2u32], budget 3) == ok, &[3u32]`
@@ -29,6 +30,7 @@ use kernels_ptx::{
     verify,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
+use runner::How;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/filetests")
@@ -103,8 +105,8 @@ fn test(path: &Path) -> Result<(), Failed> {
                 Directive::Run(_) => {}
             }
         }
-        for optimise in [false, true] {
-            runner::run(section, optimise)?;
+        for how in [How::AsWritten, How::Optimised, How::Folded] {
+            runner::run(section, how)?;
         }
     }
     Ok(())

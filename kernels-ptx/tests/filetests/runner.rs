@@ -206,17 +206,58 @@ fn same(pair: &Pair, arena: &[u8]) -> bool {
     have == want || (nan(have) && nan(want))
 }
 
-pub(crate) fn run(section: &Section, optimise: bool) -> Result<(), Failed> {
+/// How the calls of a section run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum How {
+    AsWritten,
+    Optimised,
+    /// Optimised, with the arguments as constants in the function, so that whatever can be computed beforehand is.
+    Folded,
+}
+
+/// The function of a call with its arguments inside, under another name; `None` if it has an address among them.
+fn folded(section: &Section, run: &Run, index: usize) -> Option<(String, Run)> {
+    let head = format!("func @{}(", run.symbol);
+    let (_, function) = section.text.split_once(&head)?;
+    let (params, rest) = function.split_once(')')?;
+    let (result, body) = rest.split_once("{\n")?;
+    let (body, _) = body.split_once("\n}\n")?;
+    if run.args.is_empty() {
+        return None;
+    }
+    let symbol = format!("folded_{index}_{}", run.symbol);
+    let mut text = format!("func @{symbol}(){result}{{\n");
+    let declares = |line: &&str| line.starts_with("    slot ") || line.starts_with("    site ");
+    body.lines().filter(declares).for_each(|line| {
+        let _ = writeln!(text, "{line}");
+    });
+    for (param, arg) in params.split(", ").zip(&run.args) {
+        let Arg::Value(value) = arg else { return None };
+        let _ = writeln!(text, "    {param} = copy {value}");
+    }
+    body.lines().filter(|line| !declares(line)).for_each(|line| {
+        let _ = writeln!(text, "{line}");
+    });
+    Some((text + "}\n", Run { symbol, args: vec![], ..run.clone() }))
+}
+
+pub(crate) fn run(section: &Section, how: How) -> Result<(), Failed> {
     let runs =
         section.directives.iter().filter_map(|d| if let Directive::Run(run) = d { Some(run) } else { None });
-    let runs: Vec<&Run> = runs.collect();
+    let mut functions = section.text.clone();
+    let mut runs: Vec<Run> = runs.cloned().collect();
+    if how == How::Folded {
+        let all = runs.iter().enumerate().filter_map(|(i, run)| folded(section, run, i));
+        let (texts, folded): (Vec<_>, Vec<_>) = all.unzip();
+        (functions, runs) = (functions + &texts.concat(), folded);
+    }
     if runs.is_empty() {
         return Ok(());
     }
     let entries = runs.iter().enumerate().map(|(i, run)| entry(i, run)).collect::<Result<Vec<_>, _>>()?;
     let mut module = Module::new("filetest");
-    module.optimise(optimise);
-    let text = section.text.clone() + &entries.iter().map(|entry| &*entry.text).collect::<String>();
+    module.optimise(how != How::AsWritten);
+    let text = functions + &entries.iter().map(|entry| &*entry.text).collect::<String>();
     for function in parse(&text)? {
         module.add(function);
     }
@@ -242,10 +283,9 @@ pub(crate) fn run(section: &Section, optimise: bool) -> Result<(), Failed> {
         for (lane, arena) in bytes.chunks(ARENA).enumerate() {
             for pair in &entry.pairs {
                 if !same(pair, arena) {
-                    let how = if optimise { "optimised" } else { "as written" };
                     let [have, want] = [pair.have, pair.want].map(|at| hex(&arena[at..][..pair.bytes]));
                     return Err(format!(
-                        "line {}, {how}, lane {lane}: {} is {have}, not {want} (bytes in memory)",
+                        "line {}, {how:?}, lane {lane}: {} is {have}, not {want} (bytes in memory)",
                         run.line, pair.what
                     )
                     .into());
