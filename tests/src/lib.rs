@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod actors;
+pub mod tour;
 pub mod vault;
 
 /// The README's code blocks, compiled and run.

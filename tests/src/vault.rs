@@ -28,12 +28,14 @@ impl Log {
 
 #[gpu_actor]
 impl Vault {
+    // ANCHOR: atomic
     /// Moves an amount from box to box; the state is as before if it cannot.
     #[handler(atomic)]
     pub fn transfer(&mut self, cx: &mut Cx, from: u8, to: u8, amount: u32, witness: ActorId<Vault>) -> u32 {
         cx.tell(witness.fill(amount));
         self.take_and_put(from, to, amount)
     }
+    // ANCHOR_END: atomic
 
     /// The same without rolling back.
     #[handler]

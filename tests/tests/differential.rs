@@ -60,3 +60,8 @@ fn sends() {
     equal::<actors::Player>();
     equal::<actors::Sequence>();
 }
+
+#[test]
+fn what_the_reference_shows() {
+    equal::<gpu_actor_tests::tour::Robot>();
+}

@@ -247,12 +247,11 @@ mod tests {
     #[test]
     fn the_documentation_lists_them_all() {
         let documentation = include_str!("../lib.rs");
+        let book = include_str!("../../../book/src/language/functions.md");
         for method in METHODS {
-            assert!(
-                documentation.contains(&format!("`{}`", method.name)),
-                "{} is not in the crate's documentation",
-                method.name
-            );
+            let name = format!("`{}`", method.name);
+            assert!(documentation.contains(&name), "{name} is not in the crate's documentation");
+            assert!(book.contains(&name), "{name} is not in the book");
         }
     }
 
