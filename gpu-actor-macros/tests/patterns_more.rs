@@ -358,7 +358,10 @@ enum Light {
     #[default]
     Off,
     Dim(u8),
-    Colored { hue: Hue, level: u16 },
+    Colored {
+        hue: Hue,
+        level: u16,
+    },
 }
 
 #[derive(GpuData, Clone, Copy, Debug, Default, PartialEq)]

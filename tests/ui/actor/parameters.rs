@@ -28,6 +28,11 @@ impl Counter {
     fn taken_apart(&mut self, [a, b]: [u32; 2]) {}
 
     #[handler]
+    fn options(&mut self, list: Option<Vec<u8>>, at: Result<usize, (u8, u8)>) -> Option<&u32> {
+        None
+    }
+
+    #[handler]
     fn nested(&mut self, lists: [[char; 2]; 2]) {}
 }
 

@@ -12,6 +12,9 @@ unsafe fn dangerous() {}
 #[gpu_fn]
 fn takes_apart((a, b): (u32, u32)) {}
 
+#[gpu_fn]
+fn long(x: (u8, u8, u8, u8, u8, u8, u8, u8, u8), y: (u8, (u8, char))) {}
+
 #[gpu_fn(inline)]
 fn options() {}
 
