@@ -5,10 +5,10 @@
 //!
 //! | pass | what it does |
 //! |---|---|
-//! | [`slots`] | slots that are only accessed at constant offsets become registers |
-//! | [`values`] | constants, copies, common expressions, known branches, checks that never fail |
-//! | [`dead`] | results that nobody reads, stores into slots that nobody reads |
-//! | [`coalesce`] | results go to their local at once |
+//! | `slots` | slots that are only accessed at constant offsets become registers |
+//! | `values` | constants, copies, common expressions, known branches, checks that never fail |
+//! | `dead` | results that nobody reads, stores into slots that nobody reads |
+//! | `coalesce` | results go to their local at once |
 //!
 //! Rules kept here:
 //! - The first fault wins: no pass changes which fault is raised, on which line, or what was stored before it.
