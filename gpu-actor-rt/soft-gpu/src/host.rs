@@ -6,6 +6,7 @@
 //! This is one of the few files with `unsafe`: every function takes a raw pointer from compiled code.
 
 pub(crate) mod float;
+pub(crate) mod mbarrier;
 
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
@@ -67,6 +68,7 @@ host_fns! {
     ATOM_ADD_F32 = atom_add_f32(I64, F32) -> F32;
     ATOM_ADD_F64 = atom_add_f64(I64, F64) -> F64;
     ATOM_HALF = atom_half(I32, I64, I32) -> I32;
+    MBARRIER = mbarrier_step(I32, I64, I32) -> I64;
     SIN = sin(F32) -> F32;
     COS = cos(F32) -> F32;
     LG2 = lg2(F32) -> F32;
@@ -277,6 +279,21 @@ unsafe extern "C" fn atom_add_f64(at: *mut u64, value: f64) -> f64 {
         let new = (f64::from_bits(old) + value).to_bits();
         match word.compare_exchange_weak(old, new, Ordering::SeqCst, Ordering::Relaxed) {
             Ok(_) => return f64::from_bits(old),
+            Err(found) => old = found,
+        }
+    }
+}
+
+/// Changes an `mbarrier` object. Returns the word before.
+unsafe extern "C" fn mbarrier_step(step: u32, at: usize, n: u32) -> u64 {
+    // SAFETY: the program promises a valid address, 8-aligned.
+    let word = unsafe { AtomicU64::from_ptr(std::ptr::with_exposed_provenance_mut(at)) };
+    let step = mbarrier::Step::from_number(step);
+    let mut old = word.load(Ordering::Relaxed);
+    loop {
+        let new = mbarrier::step(old, step, n);
+        match word.compare_exchange_weak(old, new, Ordering::SeqCst, Ordering::Relaxed) {
+            Ok(_) => return old,
             Err(found) => old = found,
         }
     }

@@ -433,3 +433,34 @@ fn hints_do_nothing() {
         ld.global.u32 r1, [d0]; add.u32 r1, r1, 1; st.global.u32 [d0], r1;";
     assert_eq!(run(1, body, &[41]), [42]);
 }
+
+/// Two warps hand words to each other through barriers in shared memory, one phase after the other.
+#[test]
+fn barriers_in_shared_memory() {
+    let body = "
+        setp.eq.u32 p0, r0, 0;
+        @p0 mbarrier.init.shared.b64 [s+128], 32;
+        @p0 mbarrier.init.shared.b64 [s+136], 33;
+        bar.sync 0;
+        mul.wide.u32 d1, r0, 4; cvt.u32.u64 r1, d1; mov.u32 r2, s; add.u32 r3, r2, r1;
+        setp.ge.u32 p1, r0, 32; @p1 bra takes;
+        mad.lo.u32 r4, r0, 7, 1; st.shared.u32 [r3], r4;
+        mbarrier.arrive.release.cta.shared.b64 d2, [s+128];
+        mbarrier.arrive.shared.b64 d3, [s+136];
+        @!p0 bra waits;
+        mbarrier.arrive.expect_tx.shared.b64 _, [s+136], 64;
+        mbarrier.complete_tx.relaxed.cta.shared.b64 [s+136], 64;
+    waits:
+        mbarrier.test_wait.shared.b64 p2, [s+136], d3; @!p2 bra waits;
+        mbarrier.pending_count.b64 r5, d2; setp.le.u32 p3, r5, 32; selp.u32 r9, 1, 0, p3;
+        bra done;
+    takes:
+        mbarrier.try_wait.parity.acquire.cta.shared.b64 p2, [s+128], 0; @!p2 bra takes;
+        ld.shared.u32 r9, [r3+-128];
+    done:
+        // The phase before is over, the present one is not.
+        mbarrier.test_wait.parity.shared.b64 p2, [s+128], 1; @p2 mov.u32 r9, 999;
+        mad.wide.u32 d0, r0, 4, d0; st.global.u32 [d0], r9;";
+    let expected: Vec<u32> = (0..64).map(|lane| if lane < 32 { 1 } else { (lane - 32) * 7 + 1 }).collect();
+    assert_eq!(run(64, body, &[0; 64]), expected);
+}

@@ -11,6 +11,7 @@ use super::func::{Lower, Lowered, Modifiers};
 use super::memory::Place;
 use crate::check::AccessKind;
 use crate::host;
+use crate::host::mbarrier::Step;
 use crate::ptx::ast::{Instruction, Operand, Space, Ty};
 
 impl<'a> Lower<'_, '_, 'a> {
@@ -30,6 +31,9 @@ impl<'a> Lower<'_, '_, 'a> {
                 return Err(self.type_error("the number of groups is a constant"));
             };
             return Ok(());
+        }
+        if mods.take(".mbarrier") {
+            return self.arrive_when_copied(i, mods);
         }
         let hinted = mods.take(".L2::cache_hint");
         Self::skip_hints(&mut mods);
@@ -91,6 +95,24 @@ impl<'a> Lower<'_, '_, 'a> {
         }
         self.b.ins().jump(next, &[]);
         self.enter(next);
+        Ok(())
+    }
+
+    /// `cp.async.mbarrier.arrive[.noinc]`: an arrival when the copies so far are complete, which they are. Without `.noinc` it
+    /// is one that is made pending just before, so nothing changes.
+    fn arrive_when_copied(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered {
+        let (arrive, counts) = (mods.take(".arrive"), mods.take(".noinc"));
+        let space = Self::space(&mut mods);
+        let ty = self.ty(&mut mods)?;
+        self.done(&mods)?;
+        if !arrive || ty != Ty::B64 {
+            return Err(self.type_error("needs `.arrive` and `.b64`"));
+        }
+        let [at] = self.operands(i)?;
+        if counts {
+            return self.mbarrier_step(Step::Arrive, None, at, space, None);
+        }
+        self.place(at, space, 8, Some(AccessKind::Atomic))?;
         Ok(())
     }
 

@@ -527,6 +527,7 @@ impl<'l, 'p, 'a> Lower<'l, 'p, 'a> {
             "redux" => self.redux(i, mods),
             "elect" => self.elect(i, mods),
             "activemask" => self.activemask(i, mods),
+            "mbarrier" => self.mbarrier(i, mods),
             "nanosleep" => self.nanosleep(i, mods),
             "pmevent" => self.pmevent(i, mods),
             _ => {

@@ -23,6 +23,7 @@ mod float;
 mod func;
 mod half;
 mod int;
+mod mbarrier;
 mod memory;
 mod module;
 mod operand;

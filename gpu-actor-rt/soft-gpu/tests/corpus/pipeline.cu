@@ -1,4 +1,5 @@
-/* Asynchronous copies to shared memory: a pipeline of two stages, sizes of 4, 8 and 16 bytes, and sources that end early. */
+/* Asynchronous copies to shared memory: a pipeline of two stages, sizes of 4, 8 and 16 bytes, and sources that end early;
+ * and barriers that are objects, by which one warp hands words to another. */
 // flags: sm_75 -arch=sm_75 -O3 --fmad=false
 // flags: sm_80 -arch=sm_80 -O3 --fmad=false
 // flags: sm_90 -arch=sm_90 -O3 --fmad=false
@@ -43,6 +44,34 @@ KERNEL sizes(const u32 *in, u32 *out) {
     for (int i = 0; i < 4; i++) out[threadIdx.x * 4 + i] = mine[i];
 }
 
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+#include <cuda_awbarrier_primitives.h>
+
+/* The first warp fills two boxes in turn, the second empties them. */
+KERNEL handed_over(const u32 *in, u32 *out, int rounds) {
+    __shared__ __mbarrier_t full[2], empty[2];
+    __shared__ u32 box[2][LANES];
+    int lane = threadIdx.x % LANES;
+    if (threadIdx.x == 0) {
+        for (int i = 0; i < 2; i++) { __mbarrier_init(&full[i], LANES); __mbarrier_init(&empty[i], LANES); }
+    }
+    __syncthreads();
+    for (int round = 0; round < rounds; round++) {
+        int at = round % 2;
+        bool phase = round / 2 % 2;
+        if (threadIdx.x < LANES) {
+            while (round >= 2 && !__mbarrier_test_wait_parity(&empty[at], !phase)) {}
+            box[at][lane] = in[round * LANES + lane] * 3;
+            __mbarrier_arrive(&full[at]);
+        } else {
+            while (!__mbarrier_test_wait_parity(&full[at], phase)) {}
+            out[round * LANES + lane] = box[at][LANES - 1 - lane] + round;
+            __mbarrier_arrive(&empty[at]);
+        }
+    }
+}
+#endif
+
 #else
 
 int main(void) {
@@ -69,6 +98,17 @@ int main(void) {
         u32 word = words[lane * 4 + i];
         u32 kinds[4] = {i < 1 ? word : 1, i < 2 ? word : 2, i < 3 ? word : 0, 0};
         copied[lane * 4 + i] = lane % 4 == 3 ? 0 : kinds[lane % 4];
+    }
+    END;
+
+    static u32 given[TILES * LANES], taken[TILES * LANES];
+    for (int i = 0; i < TILES * LANES; i++) given[i] = next_u32();
+    LAUNCH("handed_over", 1, 2 * LANES);
+    BUFFER(given);
+    BUFFER(taken);
+    INT(tiles);
+    for (int round = 0; round < TILES; round++) for (int lane = 0; lane < LANES; lane++) {
+        taken[round * LANES + lane] = given[round * LANES + LANES - 1 - lane] * 3 + (u32)round;
     }
     END;
     return 0;
