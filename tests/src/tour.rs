@@ -8,15 +8,15 @@ use gpu_actor_rt::prelude::*;
 #[derive(GpuData, Clone, Copy, Default, Debug, PartialEq)]
 #[repr(C)]
 pub struct Point {
-    x: f32,
-    y: f32,
+    x: f64,
+    y: f64,
 }
 
 #[gpu_fn]
 impl Point {
     const ORIGIN: Point = Point { x: 0.0, y: 0.0 };
 
-    fn new(x: f32, y: f32) -> Self {
+    fn new(x: f64, y: f64) -> Self {
         Self { x, y }
     }
 
@@ -24,11 +24,11 @@ impl Point {
         Self::new(self.x + other.x, self.y + other.y)
     }
 
-    fn length(&self) -> f32 {
+    fn length(&self) -> f64 {
         (self.x * self.x + self.y * self.y).sqrt()
     }
 
-    fn scale(&mut self, by: f32) {
+    fn scale(&mut self, by: f64) {
         self.x *= by;
         self.y *= by;
     }
@@ -101,7 +101,7 @@ impl Robot {
     // ANCHOR: helpers
     /// Moves on, and says so if it is far away.
     #[handler]
-    pub fn step(&mut self, cx: &mut Cx, x: f32, y: f32, base: ActorId<Robot>) -> bool {
+    pub fn step(&mut self, cx: &mut Cx, x: f64, y: f64, base: ActorId<Robot>) -> bool {
         self.position = self.position.plus(Point::new(x, y));
         self.path[3].scale(0.5);
         if self.is_far() {
