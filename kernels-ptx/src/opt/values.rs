@@ -16,7 +16,7 @@ mod control;
 mod memory;
 mod simplify;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, rc::Rc};
 
 use super::range::{self, Range};
 use crate::ir::{
@@ -114,6 +114,10 @@ pub(super) struct Walk<'a> {
     memory: memory::Memory,
     around: Vec<control::Around>,
     labels: HashMap<Label, usize>,
+    /// Loops that were studied.
+    changed_by: HashMap<Label, Rc<control::Changes>>,
+    /// Loops around that are walked to check a guess.
+    guessing: u32,
     /// Slots whose address is in some register.
     escaped: Vec<bool>,
     /// Whether statements are written, or only looked at.
@@ -143,9 +147,11 @@ pub(super) fn simplify(function: &mut Function) {
         memory: memory::Memory::default(),
         around: vec![],
         labels: HashMap::new(),
+        changed_by: HashMap::new(),
+        guessing: 0,
         escaped,
         emit: true,
-        fuel: 4096 + 8 * statements,
+        fuel: 4096 + 4 * statements,
     };
     // Parameters have their values before any path begins.
     for index in 0..function.params.len() {

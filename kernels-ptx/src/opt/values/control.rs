@@ -1,5 +1,7 @@
 //! Paths: where they part, join and come round again.
 
+use std::rc::Rc;
+
 use super::{Def, Mark, Range, UNKNOWN, Value, Walk, memory::Memory};
 use crate::ir::{Label, Operand, Reg, SiteId, Stmt, uses};
 
@@ -22,6 +24,8 @@ pub(super) struct Around {
 
 /// How often a loop is walked to check the guess about its registers.
 const GUESSES: usize = 3;
+/// How many loops around may be walked for a guess at the same time: the walks of one multiply those of the other.
+const DEEP: u32 = 2;
 /// Changes that are written down at a jump whatever it costs.
 const CHEAP: u64 = 256;
 
@@ -144,15 +148,23 @@ impl Walk<'_> {
         budget: Option<SiteId>,
         out: &mut Vec<Stmt>,
     ) -> bool {
-        let changes = self.changes(&[body, continuing]);
+        let changes = match self.changed_by.get(&label) {
+            Some(changes) => Rc::clone(changes),
+            None => {
+                let changes = Rc::new(self.changes(&[body, continuing]));
+                self.changed_by.insert(label, Rc::clone(&changes));
+                changes
+            }
+        };
         let entry: Vec<_> = changes.many.iter().map(|reg| self.current[reg.0 as usize]).collect();
         let mut guess: Vec<_> = entry.iter().map(|&value| self.info(value).range).collect();
         let emit = std::mem::replace(&mut self.emit, false);
+        self.guessing += 1;
         let mark = self.mark();
         let memory = self.memory.clone();
         let mut holds = false;
         for attempt in 0..GUESSES {
-            if self.fuel < changes.statements || changes.many.is_empty() {
+            if self.fuel < changes.statements || changes.many.is_empty() || self.guessing > DEEP {
                 break;
             }
             self.enter(&changes, &entry, &guess);
@@ -180,6 +192,7 @@ impl Walk<'_> {
             }
         }
         self.emit = emit;
+        self.guessing -= 1;
         if !holds {
             for (reg, guess) in changes.many.iter().zip(&mut guess) {
                 *guess = Range::of_type(self.ty(*reg));
@@ -384,7 +397,8 @@ impl Walk<'_> {
 }
 
 /// What a loop does to what was known before it.
-struct Changes {
+#[derive(Debug)]
+pub(super) struct Changes {
     /// Registers with more than one assignment that it assigns.
     many: Vec<Reg>,
     /// Whether it may write memory, or sees what others wrote.
