@@ -148,14 +148,9 @@ impl Walk<'_> {
         budget: Option<SiteId>,
         out: &mut Vec<Stmt>,
     ) -> bool {
-        let changes = match self.changed_by.get(&label) {
-            Some(changes) => Rc::clone(changes),
-            None => {
-                let changes = Rc::new(self.changes(&[body, continuing]));
-                self.changed_by.insert(label, Rc::clone(&changes));
-                changes
-            }
-        };
+        let known = self.changed_by.get(&label).map(Rc::clone);
+        let changes = known.unwrap_or_else(|| Rc::new(self.changes(&[body, continuing])));
+        self.changed_by.insert(label, Rc::clone(&changes));
         let entry: Vec<_> = changes.many.iter().map(|reg| self.current[reg.0 as usize]).collect();
         let mut guess: Vec<_> = entry.iter().map(|&value| self.info(value).range).collect();
         let emit = std::mem::replace(&mut self.emit, false);
