@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{HEADER, device, try_load};
-use soft_gpu::{Device, DeviceConfig, LoadErrorKind};
+use common::{HEADER, device, launch, load, try_load};
+use soft_gpu::{Arg, Device, DeviceConfig, LaunchConfig, LoadErrorKind, Status};
 
 /// Loads `text` after the header and checks the error; lines count from the first line of `text`.
 #[track_caller]
@@ -199,6 +199,41 @@ fn broken_syntax_is_located() {
     assert_eq!(device.load_ptx(".version 99.0").unwrap_err().token(), "99.0");
     let error = device.load_ptx(".version 7.0\n.target sm_70\n.address_size 32\n").unwrap_err();
     assert_eq!((error.kind(), error.line(), error.token()), (Unsupported, 3, "32"));
+}
+
+/// A function of very many blocks is loaded in bearable time, by plainer means, and still does what it says: `n` loops of
+/// different lengths, a switch among `n` places, and `n` guarded instructions.
+#[test]
+fn large_functions_load_and_run() {
+    let n = 1500;
+    let each = |piece: &dyn Fn(u32) -> String| (0..n).map(piece).collect::<Vec<_>>().concat();
+    let text = format!(
+        ".func (.param .b32 r) twice(.param .b32 a) {{ .reg .b32 %x; ld.param.b32 %x, [a]; add.u32 %x, %x, %x; st.param.b32 [r], %x; ret; }}
+        .visible .entry k(.param .u64 out) {{
+            .reg .b64 %rd; .reg .b32 %r<6>; .reg .pred %p; .param .b32 a0; .param .b32 r0;
+            ld.param.u64 %rd, [out]; mov.u32 %r0, 0; mov.u32 %r2, 0; mov.u32 %r3, 0; mov.u32 %r4, %ntid.x;
+            {}
+            list: .branchtargets {};
+            mov.u32 %r5, 7; brx.idx %r5, list;
+            {}
+            end: setp.eq.u32 %p, %r4, 1;
+            {}
+            st.param.b32 [a0], %r3; call (r0), twice, (a0); ld.param.b32 %r3, [r0];
+            st.global.u32 [%rd], %r0; st.global.u32 [%rd+4], %r2; st.global.u32 [%rd+8], %r3;
+            ret; }}",
+        each(&|i| format!("mov.u32 %r1, 0; l{i}: add.u32 %r0, %r0, 1; add.u32 %r1, %r1, 1; setp.lt.u32 %p, %r1, {}; @%p bra l{i};\n", i % 3)),
+        (0..n).map(|i| format!("t{i}")).collect::<Vec<_>>().join(", "),
+        each(&|i| format!("t{i}: add.u32 %r2, %r2, {i}; bra end;\n")),
+        each(&|i| format!("@%p add.u32 %r3, %r3, {};\n", i % 5)),
+    );
+    let device = device();
+    let module = load(&device, &text);
+    let out = device.alloc(12).unwrap();
+    let launch = launch(&device, &module, LaunchConfig::new(1, 1), &[Arg::U64(out.address())]);
+    assert_eq!(launch.wait(None), Status::Finished);
+    let loops: u32 = (0..n).map(|i| (i % 3).max(1)).sum();
+    let guarded: u32 = (0..n).map(|i| i % 5).sum();
+    assert_eq!(common::words(&device, out.address(), 3), [loops, 7, guarded * 2]);
 }
 
 /// Long tokens are cut in messages.

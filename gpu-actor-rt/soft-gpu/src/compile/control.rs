@@ -13,6 +13,9 @@ use crate::error::LoadErrorKind;
 use crate::host;
 use crate::ptx::ast::{Instruction, Operand, Ty};
 
+/// Targets of a `brx` that its table names directly.
+const SMALL_TABLE: usize = 32;
+
 impl<'a> Lower<'_, '_, 'a> {
     /// Asks the host if the lane's poll word is not zero.
     fn poll(&mut self) {
@@ -103,15 +106,23 @@ impl<'a> Lower<'_, '_, 'a> {
         if labels.iter().any(|l| l.passed) {
             self.poll();
         }
+        // A value that merges at a target costs a look through the whole table; in a large one each target has a landing
+        // of its own, where nothing merges.
+        let landings = if labels.len() > SMALL_TABLE { labels.as_slice() } else { &[] };
+        let landings: Vec<Block> = landings.iter().map(|_| self.b.create_block()).collect();
         let mut table = Vec::with_capacity(labels.len());
-        for label in &labels {
-            table.push(self.block_call(label.block));
+        for (at, label) in labels.iter().enumerate() {
+            table.push(self.block_call(landings.get(at).copied().unwrap_or(label.block)));
         }
         // An index out of range is undefined on hardware; here it ends in a trap.
         let outside = self.b.create_block();
         let default = self.block_call(outside);
         let table = self.b.create_jump_table(JumpTableData::new(default, &table));
         self.b.ins().br_table(index, table);
+        for (landing, label) in landings.into_iter().zip(&labels) {
+            self.enter(landing);
+            self.b.ins().jump(label.block, &[]);
+        }
         self.enter(outside);
         self.host(&host::TRAP, &[self.context]);
         self.return_();

@@ -24,6 +24,7 @@ mod func;
 mod half;
 mod int;
 mod mbarrier;
+mod large;
 mod memory;
 mod module;
 mod operand;

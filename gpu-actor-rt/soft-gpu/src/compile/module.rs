@@ -4,16 +4,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::mem::ManuallyDrop;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cranelift_codegen::ir::{AbiParam, Signature as ClifSignature, Type, UserFuncName, types};
-use cranelift_codegen::isa::OwnedTargetIsa;
-use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::{FuncId, Linkage, Module as _};
 
 use super::func::Lower;
+use super::large;
 use crate::block::Lane;
 use crate::check::{STACK_RESERVE, Sites};
 use crate::device::{DeviceInner, MAX_SHARED_PER_BLOCK};
@@ -122,25 +121,6 @@ fn internal(name: Name<'_>, message: &dyn std::fmt::Display) -> LoadError {
     LoadError::new(LoadErrorKind::Internal, name.line, name.text, message.to_string())
 }
 
-/// The host's instruction set, found once.
-fn isa() -> Result<OwnedTargetIsa, String> {
-    static ISA: OnceLock<Result<OwnedTargetIsa, String>> = OnceLock::new();
-    ISA.get_or_init(|| {
-        let mut flags = settings::builder();
-        let mut set = |name: &str, value: &str| flags.set(name, value).map_err(|e| e.to_string());
-        set("opt_level", "speed")?;
-        set("is_pic", "false")?;
-        set("use_colocated_libcalls", "false")?;
-        set("enable_probestack", "true")?;
-        set("probestack_strategy", "inline")?;
-        set("unwind_info", "false")?;
-        set("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" })?;
-        let builder = cranelift_native::builder().map_err(str::to_owned)?;
-        builder.finish(settings::Flags::new(flags)).map_err(|e| e.to_string())
-    })
-    .clone()
-}
-
 /// Room for the code of a text of `text_bytes`, generously: what is not used costs address space only.
 ///
 /// All functions lie in one stretch, since they call each other with 32-bit distances, and memory taken piece by piece
@@ -161,7 +141,7 @@ pub(crate) fn compile<'a>(
 ) -> Result<Compiled, LoadError> {
     let nobody = Name { text: "", line: 1 };
     let flavour = device.properties.mode.flavour();
-    let isa = isa().map_err(|e| internal(nobody, &e))?;
+    let isa = large::isa().map_err(|e| internal(nobody, &e))?;
     let frontend = isa.frontend_config();
     let arena = ArenaMemoryProvider::new_with_size(code_memory(text.len(), program.functions.len(), flavour))
         .map_err(|e| internal(nobody, &e))?;
@@ -229,9 +209,7 @@ impl<'p, 'a> Env<'p, 'a> {
             let builder = FunctionBuilder::new(&mut context.func, &mut builder_context);
             Lower::function(self, builder, function, id.as_u32(), body, frontend)?;
             let signature = context.func.signature.clone();
-            self.module
-                .define_function(id, &mut context)
-                .map_err(|e| internal(function.name, &describe(&e)))?;
+            large::define(&mut self.module, id, &mut context).map_err(|e| internal(function.name, &e))?;
             code_bytes += context.compiled_code().map_or(0, |c| c.code_buffer().len());
             let frame = context
                 .compiled_code()
@@ -491,12 +469,4 @@ pub(super) fn layout_params(params: &[Variable<'_>]) -> (Vec<EntryParam>, usize)
 
 fn twice(name: Name<'_>) -> LoadError {
     LoadError::new(LoadErrorKind::Name, name.line, name.text, "declared twice")
-}
-
-/// Cranelift's errors hide the verifier's findings in their debug form.
-fn describe(error: &cranelift_module::ModuleError) -> String {
-    match error {
-        cranelift_module::ModuleError::Compilation(e) => format!("{e:?}"),
-        other => other.to_string(),
-    }
 }

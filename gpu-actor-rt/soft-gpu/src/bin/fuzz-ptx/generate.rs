@@ -289,7 +289,8 @@ fn each(n: usize, piece: impl Fn(usize) -> String) -> String {
 
 /// Programs that are large, deep, or never end.
 fn burden(random: &mut Random) -> String {
-    let n = 1 << random.below(12);
+    // Mostly small: what is quadratic shows at the largest all the same.
+    let n = 1 << random.below(12).max(random.below(15) * usize::from(random.one_in(8)));
     let many = |piece: &str| piece.repeat(n);
     let body = match random.below(24) {
         0 => format!("{}{}", many("{ "), many("} ")),

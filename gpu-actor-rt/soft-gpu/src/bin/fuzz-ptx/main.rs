@@ -143,12 +143,16 @@ fn work(options: &Options, progress: &Path) -> Result<ExitCode, String> {
     let begun = Instant::now();
     let mut counts = [0_u64; 4];
     let mut number = options.from;
+    let mut slowest = (Duration::ZERO, number);
     while begun.elapsed().as_secs() < options.seconds {
         said("the progress file", file.seek(SeekFrom::Start(0)))?;
         said("the progress file", file.write_all(&number.to_le_bytes()))?;
         BEAT.fetch_add(1, Ordering::Relaxed);
         let text = generate::input(&corpus, options.seed, number);
-        match run::run(&text, options.seed, number) {
+        let started = Instant::now();
+        let outcome = run::run(&text, options.seed, number);
+        slowest = slowest.max((started.elapsed(), number));
+        match outcome {
             Ok(Outcome::Refused) => counts[0] += 1,
             Ok(Outcome::Ran { launched, finished }) => {
                 counts[1] += 1;
@@ -167,6 +171,7 @@ fn work(options: &Options, progress: &Path) -> Result<ExitCode, String> {
         "inputs {}..{number}: {refused} refused, {loaded} loaded, {launched} kernels launched, {finished} of them finished",
         options.from
     );
+    println!("the slowest was input {}: {:?}", slowest.1, slowest.0);
     Ok(ExitCode::SUCCESS)
 }
 
