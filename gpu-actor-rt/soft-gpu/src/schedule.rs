@@ -46,7 +46,7 @@ impl Point {
     pub(crate) fn of(i: &Instruction<'_>, addressed: bool) -> Option<Point> {
         const STRONG: [&str; 6] = [".volatile", ".relaxed", ".acquire", ".release", ".acq_rel", ".mmio"];
         Some(match i.opcode {
-            "atom" | "red" | "fence" | "membar" | "pmevent" => Point::Memory,
+            "atom" | "red" | "fence" | "membar" | "pmevent" | "mbarrier" => Point::Memory,
             "bar" | "barrier" | "vote" | "shfl" | "match" | "redux" | "elect" | "nanosleep" => Point::Wait,
             "ld" | "st" | "ldu" if i.modifiers.iter().any(|m| STRONG.contains(m)) => Point::Memory,
             _ if addressed && !i.modifiers.iter().any(|m| m.starts_with(".param")) => Point::Weak,
