@@ -146,6 +146,9 @@ fn operands_must_fit() {
     refused(".shared .u32 a = 1;", Type, 1, "a", "no initial value");
     refused(".global .u32 a[2] = {1, 2, 3};", Type, 1, "a", "more elements");
     refused(".global .pred p;", Type, 1, "p", ".reg");
+    refused(".global .f16 h = 1;", Type, 1, "h", "do not fit");
+    refused(".global .b128 q = 1.5;", Type, 1, "q", "do not fit");
+    try_load(&device(), ".global .b128 q[2] = {1, 2};\n.visible .entry k() { ret; }").unwrap();
 }
 
 #[test]

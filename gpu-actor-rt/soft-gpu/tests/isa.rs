@@ -130,6 +130,39 @@ fn what_is_not_supported_is_refused_by_name() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Operands of any kind in any place are refused or accepted, but never the device's own mistake.
+#[test]
+fn operands_of_every_kind_are_survived() {
+    let device = device();
+    let kinds = [
+        "h0", "r0", "d0", "q0", "p0", "!p0", "5", "-1", "1.5", "g", "f", "in", "here", "[g]", "[d0+4]",
+        "{r0, r1}", "_", "r0|p0",
+    ];
+    let mut wrong = Vec::new();
+    for row in sections().iter().flat_map(|s| &s.rows) {
+        for line in &row.loads {
+            // The first alternative stands for the others.
+            let all = instructions(line);
+            let first = all[0].trim_end_matches(';');
+            let Some((head, operands)) = first.split_once(' ') else { continue };
+            let operands: Vec<&str> = operands.split(", ").collect();
+            for at in 0..operands.len() {
+                for kind in kinds {
+                    let mut changed = operands.clone();
+                    changed[at] = kind;
+                    let changed = format!("{head} {};", changed.join(", "));
+                    if let Err(error) = device.load_ptx(&program(&changed))
+                        && error.kind() == LoadErrorKind::Internal
+                    {
+                        wrong.push(format!("`{changed}`: {error}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// The forms of a line, as the book shows them: the instruction up to its operands.
 fn form(line: &str) -> String {
     let mut depth = 0;

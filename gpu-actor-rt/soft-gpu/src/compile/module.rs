@@ -393,7 +393,11 @@ impl<'p, 'a> Env<'p, 'a> {
             (Init::F64(bits), Ty::F64 | Ty::B64) => bits,
             (Init::Int(n), Ty::F32) => u64::from((n as i64 as f32).to_bits()),
             (Init::Int(n), Ty::F64) => (n as i64 as f64).to_bits(),
-            (Init::Int(n), _) => n,
+            (Init::Int(n), _) if ty.is_int() => n,
+            (Init::Int(n), Ty::B128) => {
+                out.extend_from_slice(&u128::from(n).to_le_bytes());
+                return Ok(());
+            }
             (Init::Address(name, offset), _) if ty.size() == 8 => match self.symbols.get(name.text) {
                 Some(Symbol::Global(address)) => address.wrapping_add(offset as u64),
                 Some(Symbol::Shared(at)) => u64::from(*at).wrapping_add(offset as u64),
