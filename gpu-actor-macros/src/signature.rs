@@ -38,7 +38,7 @@ impl Parameter {
             other => {
                 errors.at(
                     other,
-                    "this pattern is not supported on the device: give the parameter a plain name",
+                    "this pattern is not supported on the device: give the parameter a plain name and take it apart by a `let`",
                 );
                 None
             }

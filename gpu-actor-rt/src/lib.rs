@@ -92,7 +92,9 @@ pub mod __private {
     pub use inventory;
     pub use kernels_ptx::__private::*;
 
-    pub use crate::actor::{Actor, ActorInfo, ActorState, MethodInfo, Registration, method_id, normalise};
+    pub use crate::actor::{
+        Actor, ActorInfo, ActorState, MethodInfo, Registration, UnknownActor, method_id, normalise,
+    };
     pub use crate::call::Call;
     pub use crate::cx::{Cx, Message};
     pub use crate::id::ActorId;

@@ -148,6 +148,8 @@ pub(super) fn types(actor: &Actor) -> TokenStream {
 
         impl #device_id #bounds { #(#device)* }
 
+        impl #rt::UnknownActor for #ty {}
+
         #[automatically_derived]
         impl #rt::Actor for #ty {
             type Ref = #reference;
@@ -157,6 +159,8 @@ pub(super) fn types(actor: &Actor) -> TokenStream {
                 #device_id(__raw)
             }
             fn info() -> &'static #rt::ActorInfo {
+                // Of the type itself, if all of its messages are data.
+                use #rt::UnknownActor as _;
                 &<#ty>::__INFO
             }
         }
