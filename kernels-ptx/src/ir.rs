@@ -23,6 +23,10 @@
 //!     the call has, entries are not called, and no function calls itself, not even through others.
 //! 12. A function has the signature of its kind: a handler takes three `u64` and gives its status as a `u32`, an entry
 //!     has no result.
+//!
+//! The [optimiser](crate::opt) works between the verifier and the writer, and the verifier looks at what it left. It takes
+//! out guards that it has proven to hold, so that the second time an index needs no site (7) and a variable divisor no
+//! guard (9).
 
 mod stmt;
 pub mod text;
