@@ -455,7 +455,8 @@ impl Walk<'_> {
             self.put(out, Stmt::Store { ty, address, value, order });
             return;
         }
-        if self.recall(address, ty) == Some(known) {
+        // A bool that was loaded says nothing of the upper bits of its byte, which a store clears.
+        if ty != ScalarType::Bool && self.recall(address, ty) == Some(known) {
             return;
         }
         self.put(out, Stmt::Store { ty, address, value, order });
