@@ -44,7 +44,8 @@ impl VisitMut for Parenthesise {
 
     /// The arguments of the macros that the language has are expressions, too.
     fn visit_macro_mut(&mut self, mac: &mut Macro) {
-        if mac.path.segments.last().is_some_and(|last| last.ident == "assert" || last.ident == "panic")
+        const KNOWN: [&str; 5] = ["assert", "assert_eq", "assert_ne", "panic", "unreachable"];
+        if mac.path.segments.last().is_some_and(|last| KNOWN.iter().any(|known| last.ident == known))
             && let Ok(mut arguments) = mac.parse_body_with(Punctuated::<Expr, Token![,]>::parse_terminated)
         {
             for argument in &mut arguments {

@@ -31,7 +31,7 @@
 //!   `to_radians`, `trailing_ones`, `trailing_zeros`, `trunc`, `unsigned_abs`, `wrapping_abs`, `wrapping_add`,
 //!   `wrapping_div`, `wrapping_mul`, `wrapping_neg`, `wrapping_pow`, `wrapping_rem`, `wrapping_shl`, `wrapping_shr`,
 //!   `wrapping_sub`;
-//! - `assert!` and `panic!` with plain text;
+//! - `assert!`, `assert_eq!`, `assert_ne!`, `panic!` and `unreachable!` with plain text;
 //! - in handlers `cx.tell(actor.method(arguments))`, `cx.now()`, `cx.worker()`, `cx.lane()`.
 //!
 //! Evaluation order, overflow and every other fault are Rust's; a fault has the line that rustc's panic message would

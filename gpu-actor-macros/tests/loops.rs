@@ -422,6 +422,52 @@ impl Arrays {
     }
 }
 
+#[gpu_actor]
+#[derive(Default)]
+struct Claims {
+    at: u32,
+    items: [Item; 3],
+}
+
+#[gpu_actor]
+impl Claims {
+    #[handler]
+    fn equal(&mut self, x: u32, y: u32, list: [u8; 3]) -> u32 {
+        self.at = 1;
+        assert_eq!(x % 4, y % 4);
+        self.at = 2;
+        assert_ne!(
+            x,
+            {
+                self.at += 1;
+                y
+            },
+            "the same"
+        );
+        assert_eq!(list, self.items[(x % 3) as usize].tags);
+        x
+    }
+
+    #[handler]
+    fn reached(&mut self, x: u8) -> u8 {
+        self.at = x as u32;
+        if x % 4 == 0 {
+            x
+        } else if x % 4 == 1 {
+            unreachable!("never there")
+        } else if x % 4 == 2 {
+            unreachable!()
+        } else {
+            panic!()
+        }
+    }
+}
+
+#[test]
+fn claims() {
+    check::<Claims>();
+}
+
 #[test]
 fn labels() {
     check::<Labels>();

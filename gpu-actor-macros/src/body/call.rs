@@ -5,7 +5,7 @@ use super::{Binding, Parser, Sibling, flow, line, line_of, methods};
 use proc_macro2::Ident;
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Expr, ExprCall, ExprMethodCall, ExprPath, Lit, Macro, Path, Token};
+use syn::{Expr, ExprCall, ExprMethodCall, ExprPath, Lit, Macro, Path, Token, parse_quote_spanned};
 
 /// What the context answers, and the builder's method for it.
 const CONTEXT: [(&str, &str); 3] = [("now", "cx_now"), ("worker", "cx_worker"), ("lane", "cx_lane")];
@@ -253,7 +253,7 @@ impl Parser<'_> {
         Stmt::Tell { target, method: send.method.clone(), args, line: line(call.method.span()) }
     }
 
-    /// `assert!` and `panic!`; everything else is refused.
+    /// `assert!`, `panic!` and their kin; everything else is refused.
     pub(super) fn macro_call(&mut self, mac: &Macro) -> Stmt {
         let span = mac.span();
         let name = mac.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
@@ -265,20 +265,39 @@ impl Parser<'_> {
                 let cond = self.value(&args.cond);
                 Stmt::Assert { cond, message: self.message(&args.message), line: line_of(mac), span }
             }
-            "panic" => {
+            "assert_eq" | "assert_ne" => {
+                let args = self.errors.take(mac.parse_body::<PanicArgs>());
+                let Some([left, right, message @ ..]) = args.as_ref().map(|args| args.0.as_slice()) else {
+                    // rustc says what is missing.
+                    return Stmt::Drop(Value::error(span));
+                };
+                // Natively the message goes on with the two values, which the device does not write out.
+                self.message(message);
+                let at = left.span();
+                let cond = if name == "assert_eq" {
+                    parse_quote_spanned!(at=> (#left) == (#right))
+                } else {
+                    parse_quote_spanned!(at=> (#left) != (#right))
+                };
+                Stmt::Assert { cond: self.value(&cond), message: None, line: line_of(mac), span }
+            }
+            "panic" | "unreachable" => {
                 let Some(args) = self.errors.take(mac.parse_body::<PanicArgs>()) else {
                     return Stmt::Drop(Value::error(span));
                 };
-                Stmt::Panic { message: self.message(&args.0), line: line_of(mac), span }
+                let mut message = self.message(&args.0);
+                if name == "unreachable" {
+                    let text = message.map(|message| format!(": {message}")).unwrap_or_default();
+                    message = Some(format!("internal error: entered unreachable code{text}"));
+                }
+                Stmt::Panic { message, line: line_of(mac), span }
             }
             _ => {
                 let message = match name.as_str() {
-                    "assert_eq" => "`assert_eq!` is not supported on the device yet: write `assert!(a == b)`",
-                    "assert_ne" => "`assert_ne!` is not supported on the device yet: write `assert!(a != b)`",
                     "debug_assert" | "debug_assert_eq" | "debug_assert_ne" => {
                         "debug assertions are not supported on the device: both twins must fault alike, so write `assert!`"
                     }
-                    "unreachable" | "todo" | "unimplemented" => {
+                    "todo" | "unimplemented" => {
                         "this macro is not supported on the device: write `panic!(\"why\")`"
                     }
                     "println" | "print" | "eprintln" | "eprint" | "dbg" | "format" | "write" | "writeln" => {
@@ -286,7 +305,7 @@ impl Parser<'_> {
                     }
                     "vec" => "vectors live on the host's heap: use an array of fixed length, `[value; N]`",
                     _ => {
-                        "macros other than `assert!`, `panic!` and `matches!` are not supported on the device: write the code out"
+                        "macros other than `assert!`, `assert_eq!`, `assert_ne!`, `panic!`, `unreachable!` and `matches!` are not supported on the device: write the code out"
                     }
                 };
                 self.errors.at(mac, message);

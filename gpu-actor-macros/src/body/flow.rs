@@ -65,7 +65,7 @@ pub(crate) fn match_diverges(expr: &ExprMatch) -> bool {
 }
 
 fn macro_diverges(mac: &Macro) -> bool {
-    mac.path.segments.last().is_some_and(|last| last.ident == "panic")
+    mac.path.segments.last().is_some_and(|last| last.ident == "panic" || last.ident == "unreachable")
 }
 
 /// Whether `expr` itself is left by a `break`: an unlabelled one of an inner loop does not count.
