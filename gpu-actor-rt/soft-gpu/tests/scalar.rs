@@ -464,3 +464,12 @@ fn barriers_in_shared_memory() {
     let expected: Vec<u32> = (0..64).map(|lane| if lane < 32 { 1 } else { (lane - 32) * 7 + 1 }).collect();
     assert_eq!(run(64, body, &[0; 64]), expected);
 }
+
+/// A 32-bit address and its offset are added in 32 bits: compilers write `[r+252]` with a negative `r`.
+#[test]
+fn narrow_addresses_wrap() {
+    let body = "mov.u32 r1, s; mul.lo.u32 r2, r0, 4; add.u32 r3, r1, r2; add.u32 r4, r0, 5; st.shared.u32 [r3], r4; bar.sync 0;
+        sub.u32 r5, r1, r2; ld.shared.u32 r6, [r5+124]; mad.wide.u32 d0, r0, 4, d0; st.global.u32 [d0], r6;";
+    let expected: Vec<u32> = (0..32).map(|lane| 31 - lane + 5).collect();
+    assert_eq!(run(32, body, &[0; 32]), expected);
+}

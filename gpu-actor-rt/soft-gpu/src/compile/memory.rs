@@ -162,7 +162,7 @@ impl<'a> Lower<'_, '_, 'a> {
         let Operand::Memory { base, offset } = operand else {
             return Err(self.type_error("needs an address in brackets"));
         };
-        let offset = *offset;
+        let mut offset = *offset;
         let (address, symbol_space) = match base {
             Base::Absolute => (self.int(types::I64, 0), None),
             Base::Name(name) => match self.find(name) {
@@ -174,7 +174,14 @@ impl<'a> Lower<'_, '_, 'a> {
                         let message = format!("an address register has 64 bits, this is {ty}");
                         return Err(self.error(LoadErrorKind::Type, name, &message));
                     }
-                    (self.resize(value, types::I64, false), None)
+                    if narrow && offset != 0 {
+                        // Such an address wraps at 32 bits: compilers count on it.
+                        let wrapped = self.b.ins().iadd_imm_s(value, i64::from(offset as i32));
+                        offset = 0;
+                        (self.resize(wrapped, types::I64, false), None)
+                    } else {
+                        (self.resize(value, types::I64, false), None)
+                    }
                 }
                 Some(Entity::Param(param)) => {
                     let have = match param {
