@@ -69,11 +69,6 @@ impl Mistakes {
     }
 
     #[handler]
-    fn different_sides(&self) -> bool {
-        self.count == self.list[0]
-    }
-
-    #[handler]
     fn wrong_result(&self) -> u32 {
         self.at.x
     }
