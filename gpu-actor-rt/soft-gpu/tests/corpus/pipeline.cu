@@ -3,6 +3,7 @@
 // flags: sm_75 -arch=sm_75 -O3 --fmad=false
 // flags: sm_80 -arch=sm_80 -O3 --fmad=false
 // flags: sm_90 -arch=sm_90 -O3 --fmad=false
+// flags: sm_103 -arch=sm_103 -O3 --fmad=false
 #include "corpus.h"
 
 #define LANES 32
