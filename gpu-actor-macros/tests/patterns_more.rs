@@ -441,6 +441,17 @@ impl House {
         same
     }
 
+    /// Nor is what was in an option that is empty now.
+    #[handler]
+    fn emptied(&mut self, a: u32, b: u32) -> u32 {
+        let mut pair = [Some(a), Some(b | 1 << 31)];
+        let before = pair[0] == pair[1];
+        for i in 0..2usize {
+            pair[i] = None;
+        }
+        before as u32 + (pair[0] == pair[1]) as u32 * 2 + (pair[0] == Some(b | 1 << 31)) as u32 * 4
+    }
+
     #[handler]
     fn switch(&mut self, i: u8, level: u16) -> u8 {
         let at = (i % 3) as usize;
