@@ -130,6 +130,20 @@ fn every_difference_is_found() {
 }
 
 #[test]
+fn a_failing_input_is_made_simple() {
+    let wrong = with(|state, message, cx, reply| {
+        (genuine().native)(state, message, cx, reply);
+        // Wrong for the upper half of `n` only.
+        reply[0] ^= message[8] >> 7;
+    });
+    let Err(Mismatch::Differ(difference)) = check(wrong, 400, 3) else { panic!() };
+    assert_eq!(difference.what, "the reply");
+    assert_eq!(difference.message[8], 0x80);
+    assert_eq!(difference.message.iter().filter(|byte| **byte != 0).count(), 1, "{difference}");
+    assert!(difference.state.iter().all(|byte| *byte == 0), "{difference}");
+}
+
+#[test]
 fn nan_is_compared_by_class() {
     let report = check(
         with(|state, message, cx, reply| {
@@ -148,7 +162,15 @@ fn nan_is_compared_by_class() {
 fn a_difference_says_all_that_is_needed_to_repeat_it() {
     let Err(mismatch) = check(with(|_, _, _, reply| reply[0] = 0x5a), 400, 3) else { panic!() };
     let text = mismatch.to_string();
-    for part in ["Subject::run differs in", "natively", "on the device", "state before", "message"] {
+    for part in [
+        "Subject::run differs in",
+        "seed 0x3",
+        "natively",
+        "on the device",
+        "state before",
+        "message",
+        "check_handlers::<Subject>(1, 0x3)",
+    ] {
         assert!(text.contains(part), "{text}");
     }
 }

@@ -45,6 +45,8 @@ fn class(ty: &Ty) -> &'static str {
         Ty::Float(_) => "float",
         Ty::Array(..) => "array",
         Ty::Struct(_) => "struct",
+        Ty::Enum(_) => "enum",
+        Ty::Option(_) => "option",
         Ty::Id(_) => "id",
     }
 }
@@ -87,5 +89,18 @@ fn name(node: &Node) -> String {
         Kind::Panic(_) => "panic!".into(),
         Kind::Tell(_) => "tell".into(),
         Kind::Drop(_) => "let _".into(),
+        Kind::Make(_) => "struct literal".into(),
+        Kind::Variant(_) => format!("variant of {}", class(&node.ty)),
+        Kind::Match if node.ty == Ty::Unit => format!("match {}", operand()),
+        Kind::Match => format!("match value {}", operand()),
+        Kind::Arm(_, false) => "arm".into(),
+        Kind::Arm(_, true) => "arm with guard".into(),
+        Kind::IfLet(_) => "if let".into(),
+        Kind::LetElse(_) => "let else".into(),
+        Kind::Matches(_) => "matches!".into(),
+        Kind::Label(_) => "label".into(),
+        Kind::JumpTo(what, _) => format!("{what} to a label"),
+        Kind::Turns(_, _, behind) => format!("for {}", behind.split(['(', '.']).nth(1).unwrap_or("")),
+        Kind::Over(_) => "for over an array".into(),
     }
 }

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::ops::Range;
 
-use crate::tree::{Function, Kind, Module, Node, Struct, Ty};
+use crate::tree::{Enum, Function, Kind, Module, Node, Pat, Struct, Ty};
 
 /// Columns after which an operand goes to a new line.
 const WIDTH: usize = 92;
@@ -26,10 +26,15 @@ pub fn print(module: &Module, path: &str) -> Source {
     printer.write("use gpu_actor_rt::prelude::*;");
     printer.newline();
     let mut handlers = Vec::new();
-    let used = module.used_structs();
-    for (index, item) in module.structs.iter().enumerate().filter(|(index, _)| used.contains(index)) {
+    let used = module.used_types();
+    let structs = module.structs.iter().enumerate();
+    for (index, item) in structs.filter(|(index, _)| used.contains(&Ty::Struct(*index))) {
         let state = module.actors.iter().any(|actor| actor.state == index);
         printer.item(item, state.then_some(path));
+    }
+    let enums = module.enums.iter().enumerate();
+    for (_, item) in enums.filter(|(index, _)| used.contains(&Ty::Enum(*index))) {
+        printer.choice(item);
     }
     for item in &module.consts {
         printer.newline();
@@ -100,6 +105,8 @@ impl Printer<'_> {
             Ty::Float(bits) => format!("f{bits}"),
             Ty::Array(of, len) => format!("[{}; {len}]", self.ty(of)),
             Ty::Struct(index) => self.module.structs[*index].name.clone(),
+            Ty::Enum(index) => self.module.enums[*index].name.clone(),
+            Ty::Option(of) => format!("Option<{}>", self.ty(of)),
             Ty::Id(actor) => format!("ActorId<{}>", self.module.actor_name(*actor)),
         }
     }
@@ -121,6 +128,29 @@ impl Printer<'_> {
             self.newline();
             let ty = self.ty(ty);
             self.write(&format!("    {name}: {ty},"));
+        }
+        self.newline();
+        self.write("}");
+        self.newline();
+    }
+
+    fn choice(&mut self, item: &Enum) {
+        self.newline();
+        let plain = if item.is_plain() { ", PartialEq, PartialOrd" } else { "" };
+        self.write(&format!("#[derive(GpuData, Clone, Copy, Default{plain})]"));
+        self.newline();
+        self.write("#[repr(u8)]");
+        self.newline();
+        self.write(&format!("pub enum {} {{", item.name));
+        for (index, (name, fields)) in item.variants.iter().enumerate() {
+            self.newline();
+            if index == 0 {
+                self.write("    #[default]");
+                self.newline();
+            }
+            let types: Vec<_> = fields.iter().map(|ty| self.ty(ty)).collect();
+            let types = if types.is_empty() { String::new() } else { format!("({})", types.join(", ")) };
+            self.write(&format!("    {name}{types},"));
         }
         self.newline();
         self.write("}");
@@ -157,7 +187,7 @@ impl Printer<'_> {
         if let Some(value) = block.kids.get(stmts) {
             self.newline();
             // What begins with a block would be a statement.
-            self.operand_if(value, !matches!(value.kind, Kind::If | Kind::Block(_) | Kind::Loop));
+            self.operand_if(value, !begins_with_block(value));
         }
         self.indent -= 1;
         self.newline();
@@ -181,7 +211,16 @@ impl Printer<'_> {
             }
             Kind::Assign => self.assign(node, "="),
             Kind::Compound(op) => self.assign(node, &format!("{op}=")),
-            Kind::If | Kind::While | Kind::For(..) | Kind::Loop | Kind::Block(_) => self.expr(node),
+            Kind::If
+            | Kind::IfLet(_)
+            | Kind::Match
+            | Kind::Label(_)
+            | Kind::While
+            | Kind::For(..)
+            | Kind::Turns(..)
+            | Kind::Over(_)
+            | Kind::Loop
+            | Kind::Block(_) => self.expr(node),
             Kind::Drop(named) => {
                 if *named {
                     self.write("let _ = ");
@@ -216,6 +255,8 @@ impl Printer<'_> {
             | Kind::List
             | Kind::Repeat
             | Kind::Len
+            | Kind::Variant(_)
+            | Kind::Matches(_)
             | Kind::Context(_) => true,
             _ => false,
         };
@@ -370,6 +411,90 @@ impl Printer<'_> {
                 self.list(&kids[1..]);
                 self.write("))");
             }
+            Kind::Make(names) => {
+                let ty = self.ty(&node.ty);
+                self.write(&format!("{ty} {{ "));
+                for (name, kid) in names.iter().zip(kids) {
+                    self.write(&format!("{name}: "));
+                    self.operand_if(kid, true);
+                    self.write(", ");
+                }
+                self.write("}");
+            }
+            Kind::Variant(path) => {
+                self.write(path);
+                if !kids.is_empty() {
+                    self.write("(");
+                    self.list(kids);
+                    self.write(")");
+                }
+            }
+            Kind::Match => {
+                self.write("match ");
+                self.operand(&kids[0]);
+                self.write(" {");
+                self.indent += 1;
+                for arm in &kids[1..] {
+                    self.newline();
+                    self.expr(arm);
+                }
+                self.indent -= 1;
+                self.newline();
+                self.write("}");
+            }
+            Kind::Arm(pattern, guard) => {
+                self.write(&pattern.text());
+                if *guard {
+                    self.write(" if ");
+                    self.operand(&kids[0]);
+                }
+                self.write(" => ");
+                self.block(&kids[usize::from(*guard)]);
+            }
+            Kind::IfLet(pattern) => {
+                self.write(&format!("if let {} = ", pattern.text()));
+                self.operand(&kids[0]);
+                self.write(" ");
+                self.block(&kids[1]);
+                if let Some(other) = kids.get(2) {
+                    self.write(" else ");
+                    self.block(other);
+                }
+            }
+            Kind::LetElse(pattern) => {
+                let text = match pattern {
+                    Pat::Or(_) => format!("({})", pattern.text()),
+                    _ => pattern.text(),
+                };
+                self.write(&format!("let {text} = "));
+                self.operand(&kids[0]);
+                self.write(" else ");
+                self.block(&kids[1]);
+            }
+            Kind::Matches(pattern) => {
+                self.write("matches!(");
+                self.expr(&kids[0]);
+                self.write(&format!(", {})", pattern.text()));
+            }
+            Kind::Label(name) => {
+                self.write(&format!("'{name}: "));
+                self.expr(&kids[0]);
+            }
+            Kind::JumpTo(what, name) => self.write(&format!("{what} '{name}")),
+            Kind::Turns(name, inclusive, behind) => {
+                self.write(&format!("for {name} in ("));
+                self.operand(&kids[0]);
+                self.write(if *inclusive { "..=" } else { ".." });
+                self.operand(&kids[1]);
+                self.write(&format!("){behind} "));
+                self.block(&kids[2]);
+            }
+            Kind::Over(name) => {
+                self.write(&format!("for {name} in "));
+                self.operand(&kids[0]);
+                self.write(" ");
+                self.block(&kids[1]);
+            }
             Kind::Let(..) | Kind::Assign | Kind::Compound(_) | Kind::Drop(_) => self.stmt(node),
         }
     }
@@ -382,4 +507,12 @@ impl Printer<'_> {
             self.operand(node);
         }
     }
+}
+
+/// Whether a statement that begins with it would end with its block.
+fn begins_with_block(node: &Node) -> bool {
+    matches!(
+        node.kind,
+        Kind::If | Kind::IfLet(_) | Kind::Match | Kind::Label(_) | Kind::Block(_) | Kind::Loop
+    )
 }

@@ -13,7 +13,7 @@ use std::{fs, io};
 
 use crate::build::Toolchain;
 use crate::campaign::{self, Finding, Sabotage};
-use crate::tree::Module;
+use crate::tree::{Module, Ty};
 use cuts::Cut;
 
 /// Modules compiled at once.
@@ -98,8 +98,8 @@ pub fn shrink(judge: &Judge<'_>, finding: &Finding) -> io::Result<Finding> {
 /// What is to become small: nodes, then items, then the source's length.
 fn weight(module: &Module) -> usize {
     let nodes: usize = module.bodies().map(crate::tree::Node::size).sum();
-    let fields: usize =
-        module.used_structs().into_iter().map(|index| 1 + module.structs[index].fields.len()).sum();
+    let fields = |ty| if let Ty::Struct(index) = ty { 1 + module.structs[index].fields.len() } else { 1 };
+    let fields: usize = module.used_types().into_iter().map(fields).sum();
     let functions = module.functions.iter().chain(module.actors.iter().flat_map(|actor| &actor.handlers));
     let params: usize = functions.map(|function| 2 + function.params.len()).sum();
     let text = crate::print::print(module, "m").text.len();

@@ -4,7 +4,7 @@
 //! So whatever walks a program (counting, cutting, mutating, checking names) is written once. Every node knows its type;
 //! cutting never has to infer one.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fmt;
 
 /// A type of the handler language.
@@ -24,6 +24,10 @@ pub enum Ty {
     Array(Box<Ty>, usize),
     /// A struct of the module, by index.
     Struct(usize),
+    /// An enum of the module, by index.
+    Enum(usize),
+    /// `Option<T>`
+    Option(Box<Ty>),
     /// `ActorId<A>`, by the actor's index.
     Id(usize),
 }
@@ -140,6 +144,81 @@ pub enum Kind {
     Tell(String),
     /// An expression whose value is dropped: `let _ =`, or just a semicolon (value).
     Drop(bool),
+    /// A struct's literal: names of its fields (their values).
+    Make(Vec<String>),
+    /// A variant, as it is written (its fields).
+    Variant(String),
+    /// `match` (what is matched, arms).
+    Match,
+    /// An arm, and whether it has a guard (guard, block).
+    Arm(Pat, bool),
+    /// `if let` (value, block, block or nothing).
+    IfLet(Pat),
+    /// `let .. else` (value, block).
+    LetElse(Pat),
+    /// `matches!` (value).
+    Matches(Pat),
+    /// A label in front of a loop (loop).
+    Label(String),
+    /// `break` or `continue` with a label.
+    JumpTo(&'static str, String),
+    /// `for` over a range with something behind it: name, inclusive, `rev()` and the like (from, to, block).
+    Turns(String, bool, String),
+    /// `for` over an array (array, block).
+    Over(String),
+}
+
+/// A pattern.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pat {
+    /// `_`
+    Wild,
+    /// A name.
+    Bind(String, Ty),
+    /// A literal, a range or a constant, as it is written.
+    Value(String),
+    /// `name @ ..`
+    At(String, Ty, Box<Pat>),
+    /// `a | b`
+    Or(Vec<Pat>),
+    /// A variant.
+    Variant(String, Vec<Pat>),
+}
+
+impl Pat {
+    /// The names that it binds.
+    pub fn names(&self) -> Vec<(String, Ty)> {
+        match self {
+            Self::Wild | Self::Value(_) => Vec::new(),
+            Self::Bind(name, ty) => vec![(name.clone(), ty.clone())],
+            Self::At(name, ty, inner) => {
+                let mut names = inner.names();
+                names.push((name.clone(), ty.clone()));
+                names
+            }
+            // All alternatives bind the same.
+            Self::Or(patterns) => patterns.first().map(Self::names).unwrap_or_default(),
+            Self::Variant(_, patterns) => patterns.iter().flat_map(Self::names).collect(),
+        }
+    }
+
+    /// As source.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Wild => "_".into(),
+            Self::Bind(name, _) => name.clone(),
+            Self::Value(text) => text.clone(),
+            Self::At(name, _, inner) => match **inner {
+                Self::Or(_) => format!("{name} @ ({})", inner.text()),
+                _ => format!("{name} @ {}", inner.text()),
+            },
+            Self::Or(patterns) => patterns.iter().map(Self::text).collect::<Vec<_>>().join(" | "),
+            Self::Variant(path, patterns) if patterns.is_empty() => path.clone(),
+            Self::Variant(path, patterns) => {
+                format!("{path}({})", patterns.iter().map(Self::text).collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
 }
 
 impl Node {
@@ -246,6 +325,8 @@ impl Node {
 pub struct Module {
     /// Structs; those of actors' states are among them.
     pub structs: Vec<Struct>,
+    /// Enums.
+    pub enums: Vec<Enum>,
     /// Constants.
     pub consts: Vec<Const>,
     /// Device functions: each calls only those before it.
@@ -261,6 +342,22 @@ pub struct Struct {
     pub name: String,
     /// Fields.
     pub fields: Vec<(String, Ty)>,
+}
+
+/// An enum.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Enum {
+    /// Name.
+    pub name: String,
+    /// Variants: names and fields. The first has none and is the default.
+    pub variants: Vec<(String, Vec<Ty>)>,
+}
+
+impl Enum {
+    /// Whether it is a number on the device.
+    pub fn is_plain(&self) -> bool {
+        self.variants.iter().all(|(_, fields)| fields.is_empty())
+    }
 }
 
 /// A constant.
@@ -321,7 +418,7 @@ impl Module {
     pub fn holds_id(&self, ty: &Ty) -> bool {
         match ty {
             Ty::Id(_) => true,
-            Ty::Array(of, _) => self.holds_id(of),
+            Ty::Array(of, _) | Ty::Option(of) => self.holds_id(of),
             Ty::Struct(index) => self.structs[*index].fields.iter().any(|(_, ty)| self.holds_id(ty)),
             _ => false,
         }
@@ -339,6 +436,18 @@ impl Module {
                 let (size, align) = self.layout(of);
                 (size * len, align)
             }
+            Ty::Enum(index) => {
+                let tag = Ty::Int(Int { signed: false, bits: 8, size: false });
+                let variants = self.enums[*index].variants.iter();
+                let layouts = variants.map(|(_, fields)| self.layout_of([&tag].into_iter().chain(fields)));
+                let (size, align) =
+                    layouts.fold((1usize, 1), |most, one| (most.0.max(one.0), most.1.max(one.1)));
+                (size.next_multiple_of(align), align)
+            }
+            Ty::Option(of) => {
+                let tag = Ty::Int(Int { signed: false, bits: 8, size: false });
+                self.layout_of([&tag, of].into_iter())
+            }
             Ty::Struct(index) => self.layout_of(self.structs[*index].fields.iter().map(|(_, ty)| ty)),
         }
     }
@@ -352,20 +461,22 @@ impl Module {
         (size.next_multiple_of(align), align)
     }
 
-    /// The structs that something mentions.
-    pub fn used_structs(&self) -> BTreeSet<usize> {
-        let mut used: BTreeSet<usize> = self.actors.iter().map(|actor| actor.state).collect();
+    /// The structs and enums that something mentions.
+    pub fn used_types(&self) -> HashSet<Ty> {
+        let mut used: HashSet<Ty> = self.actors.iter().map(|actor| Ty::Struct(actor.state)).collect();
         let handlers = self.actors.iter().flat_map(|actor| &actor.handlers);
         for function in self.functions.iter().chain(handlers) {
-            structs_of(&function.ret, &mut used);
-            function.params.iter().for_each(|param| structs_of(&param.ty, &mut used));
-            function.body.walk(&mut |node| structs_of(&node.ty, &mut used));
+            named_types(&function.ret, &mut used);
+            function.params.iter().for_each(|param| named_types(&param.ty, &mut used));
+            function.body.walk(&mut |node| named_types(&node.ty, &mut used));
         }
-        self.consts.iter().for_each(|item| structs_of(&item.ty, &mut used));
+        self.consts.iter().for_each(|item| named_types(&item.ty, &mut used));
         loop {
             let before = used.len();
-            for index in used.clone() {
-                self.structs[index].fields.iter().for_each(|(_, ty)| structs_of(ty, &mut used));
+            for ty in used.clone() {
+                if let Ty::Struct(index) = ty {
+                    self.structs[index].fields.iter().for_each(|(_, ty)| named_types(ty, &mut used));
+                }
             }
             if used.len() == before {
                 return used;
@@ -386,11 +497,11 @@ impl Module {
     }
 }
 
-fn structs_of(ty: &Ty, used: &mut BTreeSet<usize>) {
+fn named_types(ty: &Ty, used: &mut HashSet<Ty>) {
     match ty {
-        Ty::Array(of, _) => structs_of(of, used),
-        Ty::Struct(index) => {
-            used.insert(*index);
+        Ty::Array(of, _) | Ty::Option(of) => named_types(of, used),
+        Ty::Struct(_) | Ty::Enum(_) => {
+            used.insert(ty.clone());
         }
         _ => {}
     }

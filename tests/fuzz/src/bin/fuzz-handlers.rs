@@ -85,8 +85,10 @@ fn run(options: &Options) -> Result<bool, String> {
 /// Cuts the findings down, prints them and keeps them.
 fn report(toolchain: &Toolchain, options: &Options, summary: &Summary) -> std::io::Result<()> {
     let kept = campaign::directory().with_file_name("findings");
-    for (index, finding) in summary.findings.iter().enumerate() {
+    for finding in &summary.findings {
         println!("\n{} ({})\n{}", finding.wrong, finding.origin, finding.text);
+    }
+    for (index, finding) in summary.findings.iter().enumerate() {
         let judge = Judge {
             toolchain,
             directory: &options.directory.join("shrink"),

@@ -19,6 +19,7 @@ impl Body<'_> {
         match self.random.below(40) {
             0..=7 => return self.leaf(ty),
             8 | 9 => return self.if_value(ty, depth - 1),
+            16 | 17 if !self.calm || self.random.percent(50) => return self.match_value(ty, depth - 1),
             10 => return self.block_value(ty, depth - 1),
             11..=13 => {
                 if let Some(call) = self.call(ty, depth - 1) {
@@ -42,6 +43,9 @@ impl Body<'_> {
             Ty::Int(int) => self.integer(*int, depth - 1),
             Ty::Float(_) => self.float(ty, depth - 1),
             Ty::Array(of, len) if self.makeable(of) => self.array(of, *len, depth - 1),
+            Ty::Enum(index) => self.variant(*index, depth - 1),
+            Ty::Option(of) => self.option(of, depth - 1),
+            Ty::Struct(index) if !self.module.holds_id(ty) => self.structure(*index, depth - 1),
             _ => self.leaf(ty),
         }
     }
@@ -66,6 +70,8 @@ impl Body<'_> {
         }
         match ty {
             Ty::Array(of, len) => self.array(of, *len, 0),
+            Ty::Enum(index) => self.variant(*index, 0),
+            Ty::Option(of) => self.option(of, 0),
             Ty::Unit | Ty::Never => Node::block(Vec::new()),
             Ty::Int(int) if self.random.percent(40) => self.small(*int, 0),
             _ => self.literal(ty, false),
@@ -166,7 +172,7 @@ impl Body<'_> {
     }
 
     /// A block with a value, and sometimes with statements before it.
-    fn block_value(&mut self, ty: &Ty, depth: usize) -> Node {
+    pub(super) fn block_value(&mut self, ty: &Ty, depth: usize) -> Node {
         self.scoped(|body| {
             let count = if body.fuel > 15 && !body.calm { body.random.of([0, 0, 1, 2]) } else { 0 };
             let stmts = body.stmts_that_end(count, 1);
@@ -185,6 +191,7 @@ impl Body<'_> {
             let (counter, declared) = body.counter(most);
             body.trips *= most + 1;
             let around = std::mem::replace(&mut body.around, vec![Around::Value(ty.clone())]);
+            let labels = std::mem::take(&mut body.labels);
             let mut stmts = vec![Self::count_up(&counter)];
             stmts.extend(body.stmts_that_end(1, 1));
             let value = body.expr(ty, depth);
@@ -193,6 +200,7 @@ impl Body<'_> {
             stmts.push(Node::stmt(Kind::If, vec![full, Node::block(vec![leave])]));
             stmts.extend(body.stmts_that_end(1, 1));
             body.around = around;
+            body.labels = labels;
             body.trips /= most + 1;
             let turns = Node::new(Kind::Loop, ty.clone(), vec![Node::block(stmts)]);
             Node::block_of(vec![declared], turns)
@@ -216,6 +224,15 @@ impl Body<'_> {
         match self.random.below(20) {
             0..=8 => {
                 let ty = items::scalar(self.random, true);
+                let plain = self.place(false, &|ty| matches!(ty, Ty::Enum(_)));
+                if let Some(Node { ty: Ty::Enum(index), kind, kids }) = plain
+                    && self.module.enums[index].is_plain()
+                    && self.random.percent(20)
+                {
+                    let left = Node { ty: Ty::Enum(index), kind, kids };
+                    let right = self.variant(index, 0);
+                    return Node::binary(self.random.of(COMPARE), left, right);
+                }
                 let left = self.not_constant(&ty, depth);
                 let right = self.right(&ty, depth, &left);
                 Node::binary(self.random.of(COMPARE), left, right)
@@ -226,6 +243,7 @@ impl Body<'_> {
                 let right = self.condition(depth);
                 Node::binary(op, left, right)
             }
+            18 => self.matches(depth),
             14 => Node::new(Kind::Unary("!"), Ty::Bool, vec![self.expr(&Ty::Bool, depth)]),
             15 | 16 => {
                 let left = self.expr(&Ty::Bool, depth);
@@ -366,6 +384,15 @@ impl Body<'_> {
                 Some(array) => Node::new(Kind::Len, ty, vec![array]),
                 None => self.leaf(&ty),
             },
+            52 => {
+                let plain = self.place(false, &|ty| matches!(ty, Ty::Enum(_)));
+                match plain {
+                    Some(place) if matches!(place.ty, Ty::Enum(at) if self.module.enums[at].is_plain()) => {
+                        place.cast(ty)
+                    }
+                    _ => self.leaf(&ty),
+                }
+            }
             _ => {
                 let of = items::scalar(self.random, true);
                 let value = self.not_constant(&of, depth);

@@ -2,7 +2,7 @@
 
 use super::{Body, Var};
 use crate::random::Random;
-use crate::tree::{Actor, Const, Function, Int, Kind, Module, Node, Param, Struct, Ty};
+use crate::tree::{Actor, Const, Enum, Function, Int, Kind, Module, Node, Param, Struct, Ty};
 
 /// Names of fields: some that places and generated code have, too.
 const FIELDS: [&str; 16] = [
@@ -14,6 +14,16 @@ const PAYLOAD: usize = 200;
 
 pub(super) fn module(random: &mut Random, handlers: usize) -> Module {
     let mut module = Module::default();
+    for index in 0..random.below(3) {
+        let plain = random.percent(50);
+        let variants = (0..2 + random.below(4))
+            .map(|at| {
+                let fields = if at == 0 || plain { 0 } else { random.below(3) };
+                (format!("V{at}"), (0..fields).map(|_| scalar(random, false)).collect())
+            })
+            .collect();
+        module.enums.push(Enum { name: format!("Kind{index}"), variants });
+    }
     for index in 0..random.below(4) {
         let fields = fields(random, &module, 1, false);
         module.structs.push(Struct { name: format!("Data{index}"), fields });
@@ -92,6 +102,7 @@ fn body(random: &mut Random, module: &Module, function: &Function, state: Option
         functions: module.functions.len(),
         scope,
         around: Vec::new(),
+        labels: Vec::new(),
         ret: function.ret.clone(),
         state: state.map(|state| (state, function.writes)),
         context: function.context,
@@ -173,6 +184,8 @@ pub(super) fn ty(random: &mut Random, module: &Module, depth: usize, local: bool
             let len = 1 + random.below(6);
             if module.layout(&of).0 * len <= 96 { Ty::Array(Box::new(of), len) } else { of }
         }
+        8 | 9 if !module.enums.is_empty() => Ty::Enum(random.below(module.enums.len())),
+        10 => Ty::Option(Box::new(scalar(random, local))),
         4..=7 if data > 0 => {
             let index = random.below(data);
             if module.layout(&Ty::Struct(index)).0 <= 96 { Ty::Struct(index) } else { Ty::Bool }
@@ -188,6 +201,15 @@ fn constant(random: &mut Random, module: &Module, ty: &Ty) -> String {
         Ty::Bool => random.percent(50).to_string(),
         Ty::Int(int) => super::numbers::integer(random, *int),
         Ty::Float(_) => super::numbers::float(random),
+        Ty::Enum(index) => {
+            let item = &module.enums[*index];
+            let (name, fields) = &item.variants[random.below(item.variants.len())];
+            let fields: Vec<_> = fields.iter().map(|ty| constant(random, module, ty)).collect();
+            let fields = if fields.is_empty() { String::new() } else { format!("({})", fields.join(", ")) };
+            format!("{}::{name}{fields}", item.name)
+        }
+        Ty::Option(_) if random.percent(40) => "None".into(),
+        Ty::Option(of) => format!("Some({})", constant(random, module, of)),
         Ty::Array(of, len) => {
             let elements: Vec<_> = (0..*len).map(|_| constant(random, module, of)).collect();
             format!("[{}]", elements.join(", "))

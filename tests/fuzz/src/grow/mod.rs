@@ -3,6 +3,7 @@
 //! Rule kept here: everything that is made compiles, ends soon, and mostly returns. So growth is by type; loops have small
 //! bounds; what can fault gets operands that seldom make it fault, and sometimes any operands at all.
 
+mod choice;
 mod expr;
 mod items;
 mod numbers;
@@ -47,6 +48,8 @@ struct Body<'a> {
     functions: usize,
     scope: Vec<Var>,
     around: Vec<Around>,
+    /// Labels of the loops around.
+    labels: Vec<String>,
     ret: Ty,
     /// The struct of `self`, and whether it can be written.
     state: Option<(usize, bool)>,

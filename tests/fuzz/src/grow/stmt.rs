@@ -64,7 +64,7 @@ impl Body<'_> {
     }
 
     /// A block of statements in a scope of its own.
-    fn block(&mut self, count: usize, depth: usize) -> Node {
+    pub(super) fn block(&mut self, count: usize, depth: usize) -> Node {
         self.scoped(|body| Node::block(body.stmts(count, depth)))
     }
 
@@ -75,7 +75,7 @@ impl Body<'_> {
             0..=19 => self.bind_value(out),
             20..=29 => self.assign(out),
             30..=47 => self.compound(out),
-            48..=59 if nested => {
+            48..=53 if nested => {
                 let cond = self.condition(2);
                 let count = 1 + self.random.below(3);
                 let mut kids = vec![cond, self.block(count, depth - 1)];
@@ -91,6 +91,9 @@ impl Body<'_> {
             68..=71 if nested => self.while_loop(depth - 1, out),
             72..=74 if nested => self.endless(depth - 1, out),
             75..=78 if nested => self.over_array(depth - 1, out),
+            54..=57 if nested => self.match_stmt(depth - 1, out),
+            58 | 59 if nested => self.if_let(depth - 1, out),
+            98 => self.let_else(out),
             79 | 80 => self.assertion(out),
             81 | 82 => {
                 // A way out, seldom taken.
@@ -247,17 +250,65 @@ impl Body<'_> {
             }
         };
         let name = if self.random.percent(10) { "_".to_owned() } else { self.fresh() };
+        let label = self.label();
         let block = self.scoped(|body| {
             if name != "_" {
                 body.scope.push(Var { name: name.clone(), ty: ty.clone(), mutable: false, below });
             }
             Node::block(body.body_of_loop(most, depth))
         });
-        out.push(Node::stmt(Kind::For(name, inclusive), vec![from, to, block]));
+        let kind = match self.random.below(6) {
+            0 => Kind::Turns(name, inclusive, ".rev()".into()),
+            1 => Kind::Turns(name, inclusive, format!(".step_by({})", 1 + self.random.below(3))),
+            2 => Kind::Turns(name, inclusive, format!(".rev().step_by({})", 1 + self.random.below(3))),
+            _ => Kind::For(name, inclusive),
+        };
+        out.push(self.labelled(label, Node::stmt(kind, vec![from, to, block])));
+    }
+
+    /// Now and then a label for the loop that is about to begin.
+    fn label(&mut self) -> Option<String> {
+        self.random.percent(30).then(|| {
+            let name = self.fresh();
+            self.labels.push(name.clone());
+            name
+        })
+    }
+
+    fn labelled(&mut self, label: Option<String>, turns: Node) -> Node {
+        let Some(label) = label else { return turns };
+        self.labels.pop();
+        Node::stmt(Kind::Label(label), vec![turns])
+    }
+
+    /// A loop over an array's elements.
+    fn over_elements(&mut self, depth: usize, out: &mut Vec<Node>) {
+        let Some(array) = self.place(false, &|ty| matches!(ty, Ty::Array(..))) else {
+            return self.bind_value(out);
+        };
+        let Ty::Array(of, len) = array.ty.clone() else { return };
+        if !self.fits(len) {
+            return self.compound(out);
+        }
+        let name = self.fresh();
+        let label = self.label();
+        let block = self.scoped(|body| {
+            body.bind(&name, &of, false);
+            let declared = body.scope.len() - 1;
+            let mut stmts = body.body_of_loop(len, depth);
+            if stmts.last().is_none_or(|stmt| stmt.ty != Ty::Never) {
+                body.sink(declared, &mut stmts);
+            }
+            Node::block(stmts)
+        });
+        out.push(self.labelled(label, Node::stmt(Kind::Over(name), vec![array, block])));
     }
 
     /// A loop over the indices of an array, which writes or reads all elements.
     fn over_array(&mut self, depth: usize, out: &mut Vec<Node>) {
+        if self.random.percent(40) {
+            return self.over_elements(depth, out);
+        }
         let write = self.random.percent(60);
         let Some(array) = self.place(write, &|ty| matches!(ty, Ty::Array(..))) else {
             return self.bind_value(out);
@@ -391,6 +442,10 @@ impl Body<'_> {
             Some(Around::Value(ty)) => {
                 let value = self.expr(&ty, 1);
                 Node::new(Kind::Break, Ty::Never, vec![value])
+            }
+            Some(Around::Loop) if !self.labels.is_empty() && self.random.percent(50) => {
+                let label = self.labels[self.random.below(self.labels.len())].clone();
+                Node::new(Kind::JumpTo(self.random.of(["break", "continue"]), label), Ty::Never, Vec::new())
             }
             Some(Around::Loop) => {
                 let kind = if self.random.percent(50) { Kind::Break } else { Kind::Continue };

@@ -12,6 +12,7 @@ pub(super) fn is_sound(module: &Module) -> bool {
             module,
             scope: function.params.iter().map(|param| (param.name.clone(), param.ty.clone())).collect(),
             loops: 0,
+            labels: Vec::new(),
         };
         checker.sound(&function.body) && ends(function) && (handler || !uses_state(&function.body))
     })
@@ -32,11 +33,29 @@ struct Checker<'a> {
     module: &'a Module,
     scope: Vec<(String, Ty)>,
     loops: usize,
+    labels: Vec<String>,
 }
 
 impl Checker<'_> {
     fn all(&mut self, nodes: &[Node]) -> bool {
         nodes.iter().all(|node| self.sound(node))
+    }
+
+    /// What stands where names are bound.
+    fn bound(&mut self, names: &[(String, Ty)], nodes: &[Node]) -> bool {
+        let depth = self.scope.len();
+        self.scope.extend(names.iter().cloned());
+        let sound = self.all(nodes);
+        self.scope.truncate(depth);
+        sound
+    }
+
+    /// The body of a loop.
+    fn turn(&mut self, names: &[(String, Ty)], body: &Node) -> bool {
+        self.loops += 1;
+        let sound = self.bound(names, std::slice::from_ref(body));
+        self.loops -= 1;
+        sound
     }
 
     fn sound(&mut self, node: &Node) -> bool {
@@ -78,6 +97,39 @@ impl Checker<'_> {
                 self.scope.truncate(depth);
                 sound
             }
+            Kind::Turns(name, ..) => {
+                let bounds = self.all(&kids[..2]);
+                bounds && self.turn(&[(name.clone(), kids[0].ty.clone())], &kids[2])
+            }
+            Kind::Over(name) => {
+                let Ty::Array(of, _) = &kids[0].ty else { return false };
+                self.sound(&kids[0]) && self.turn(&[(name.clone(), (**of).clone())], &kids[1])
+            }
+            Kind::Label(name) => {
+                self.labels.push(name.clone());
+                let is_loop = matches!(
+                    kids[0].kind,
+                    Kind::While | Kind::Loop | Kind::For(..) | Kind::Turns(..) | Kind::Over(_)
+                );
+                let sound = is_loop && self.all(kids);
+                self.labels.pop();
+                sound
+            }
+            Kind::JumpTo(_, name) => self.labels.contains(name),
+            Kind::Match => {
+                // The last arm has to take what is left.
+                let whole = kids.last().is_some_and(|arm| matches!(arm.kind, Kind::Arm(_, false)));
+                whole && self.all(kids)
+            }
+            Kind::Arm(pattern, _) => self.bound(&pattern.names(), kids),
+            Kind::IfLet(pattern) => {
+                self.sound(&kids[0]) && self.bound(&pattern.names(), &kids[1..2]) && self.all(&kids[2..])
+            }
+            Kind::LetElse(pattern) => {
+                let sound = self.all(kids) && kids[1].ty == Ty::Never;
+                self.scope.extend(pattern.names());
+                sound
+            }
             Kind::While | Kind::Loop => {
                 self.loops += 1;
                 let sound = self.all(kids);
@@ -102,7 +154,8 @@ mod tests {
                 module.functions.iter().chain(module.actors.iter().flat_map(|actor| &actor.handlers))
             {
                 let params = function.params.iter().map(|param| (param.name.clone(), param.ty.clone()));
-                let mut checker = Checker { module: &module, scope: params.collect(), loops: 0 };
+                let mut checker =
+                    Checker { module: &module, scope: params.collect(), loops: 0, labels: Vec::new() };
                 assert!(
                     checker.sound(&function.body),
                     "{seed} {} {}",

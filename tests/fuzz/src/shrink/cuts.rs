@@ -20,8 +20,10 @@ pub(super) enum Change {
     Literal(bool),
     /// A part of itself, by the way to it.
     Part(Vec<usize>),
-    /// An `if` without its second block, `let` without its type and so on: without its last part.
+    /// An `if` without its second block.
     Shorter,
+    /// Without this part: an arm of a `match`.
+    Without(usize),
 }
 
 /// The module with only what one handler needs, if that is known.
@@ -77,7 +79,16 @@ pub(super) fn all(module: &Module) -> Vec<Cut> {
             if !stmt {
                 parts(node, &node.ty, &mut Vec::new(), &mut |way| add(Change::Part(way)));
             }
-            if node.kind == Kind::If && node.ty == Ty::Unit && node.kids.len() == 3 {
+            if node.kind == Kind::Match {
+                (1..node.kids.len()).for_each(|arm| add(Change::Without(arm)));
+                // An arm is not a part that could stand alone, but its block is.
+                for (index, arm) in node.kids.iter().enumerate().skip(1) {
+                    if arm.ty == node.ty {
+                        add(Change::Part(vec![index, arm.kids.len() - 1]));
+                    }
+                }
+            }
+            if matches!(node.kind, Kind::If | Kind::IfLet(_)) && node.ty == Ty::Unit && node.kids.len() == 3 {
                 add(Change::Shorter);
             }
         });
@@ -108,7 +119,7 @@ fn parts(node: &Node, ty: &Ty, way: &mut Vec<usize>, found: &mut impl FnMut(Vec<
         // What a block declares stays in it.
         let leaves_scope = matches!(node.kind, Kind::Block(true)) && node.kids.len() > 1;
         way.push(index);
-        if kid.ty == *ty && !leaves_scope && !matches!(kid.kind, Kind::Let(..)) {
+        if kid.ty == *ty && !leaves_scope && !matches!(kid.kind, Kind::Let(..) | Kind::Arm(..)) {
             found(way.clone());
         }
         if !leaves_scope {
@@ -198,6 +209,11 @@ fn change_node(node: &mut Node, change: &Change) {
         }
         Change::Shorter => {
             node.kids.pop();
+        }
+        Change::Without(part) => {
+            if *part < node.kids.len() {
+                node.kids.remove(*part);
+            }
         }
     }
 }
@@ -337,6 +353,11 @@ fn unused_fields(module: &mut Module) {
                 {
                     used.insert(name.clone());
                 }
+                if let Kind::Make(names) = &node.kind
+                    && node.ty == whole
+                {
+                    used.extend(names.iter().cloned());
+                }
             });
         });
         module.structs[index].fields.retain(|(name, _)| used.contains(name));
@@ -350,7 +371,7 @@ fn unused_fields(module: &mut Module) {
 
 fn mentions_type(ty: &Ty, index: usize) -> bool {
     match ty {
-        Ty::Array(of, _) => mentions_type(of, index),
+        Ty::Array(of, _) | Ty::Option(of) => mentions_type(of, index),
         Ty::Struct(other) => *other == index,
         _ => false,
     }
