@@ -1,0 +1,82 @@
+//! Measurements of the software GPU: how fast its compiled code is, and how long compiling takes.
+//!
+//! ```text
+//! cargo run --release -p gpu-actor-benches -- jit [--rounds N] [--json FILE]
+//! cargo run --release -p gpu-actor-benches -- lower [--rounds N] [--json FILE]
+//! ```
+//!
+//! Rules kept here: what is compared is the same source; the two sides take turns (A B A B), at least five rounds of
+//! each; medians and spread are printed, ratios last. These are figures of a CPU and say nothing about a GPU.
+
+mod device;
+mod jit;
+mod lower;
+mod report;
+mod subjects;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What can go wrong is reported as text.
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// Measures the software GPU on this CPU. Build with `--release`.
+#[derive(Parser)]
+struct Options {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Loops, written once: natively and as PTX.
+    Jit(Common),
+    /// Lowering, verifying and compiling an actor type with ten handlers, each time in a new process.
+    Lower(Common),
+    /// One measurement of `lower`, in this process.
+    #[command(hide = true)]
+    LowerOnce,
+}
+
+#[derive(clap::Args)]
+struct Common {
+    /// Rounds of each side, at least five.
+    #[arg(long, default_value_t = 9)]
+    rounds: usize,
+    /// Also writes the figures here, as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+fn run(options: Options) -> Outcome<()> {
+    let (common, report) = match options.what {
+        What::LowerOnce => return lower::once(),
+        What::Jit(common) => {
+            let report = jit::run(common.rounds.max(5))?;
+            (common, report)
+        }
+        What::Lower(common) => {
+            let report = lower::run(common.rounds.max(5))?;
+            (common, report)
+        }
+    };
+    if let Some(file) = common.json {
+        std::fs::write(&file, format!("{report:#}\n")).map_err(|e| format!("{}: {e}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    if cfg!(debug_assertions) {
+        eprintln!("note: without --release both sides are slow, and the figures are worth nothing");
+    }
+    match run(Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gpu-actor-benches: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
