@@ -7,6 +7,8 @@ use std::mem::offset_of;
 
 use cranelift_codegen::ir::{Block, BlockCall, InstBuilder, JumpTableData, MemFlagsData, Value, types};
 
+use cranelift_module::Module as _;
+
 use super::func::{Entity, Label, Lower, Lowered, Modifiers, Param};
 use crate::block::Lane;
 use crate::error::LoadErrorKind;
@@ -18,16 +20,20 @@ const SMALL_TABLE: usize = 32;
 
 impl<'a> Lower<'_, '_, 'a> {
     /// Asks the host if the lane's poll word is not zero.
-    fn poll(&mut self) {
+    fn poll(&mut self) -> Lowered {
         let at = self.context_field(types::I64, offset_of!(Lane, poll));
         let word = self.atomic_load(types::I32, MemFlagsData::trusted(), at);
         let (ask, next) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(ask);
         self.b.ins().brif(word, ask, &[], next, &[]);
         self.enter(ask);
-        self.host(&host::POLL, &[self.context]);
+        // Not the host's function itself: a call that clobbers registers would keep what a loop computes in memory.
+        let poller = self.env.poller()?;
+        let poller = self.env.module.declare_func_in_func(poller, self.b.func);
+        self.b.ins().call(poller, &[self.context]);
         self.b.ins().jump(next, &[]);
         self.enter(next);
+        Ok(())
     }
 
     /// What follows an unconditional jump is dead until the next label; it is still checked.
@@ -43,11 +49,12 @@ impl<'a> Lower<'_, '_, 'a> {
         self.b.seal_block(block);
     }
 
-    fn jump(&mut self, label: Label) {
+    fn jump(&mut self, label: Label) -> Lowered {
         if label.passed {
-            self.poll();
+            self.poll()?;
         }
         self.b.ins().jump(label.block, &[]);
+        Ok(())
     }
 
     fn target(&mut self, i: &Instruction<'a>, mut mods: Modifiers<'_, 'a>) -> Lowered<Label> {
@@ -62,7 +69,7 @@ impl<'a> Lower<'_, '_, 'a> {
 
     pub(super) fn branch(&mut self, i: &Instruction<'a>, mods: Modifiers<'_, 'a>) -> Lowered {
         let label = self.target(i, mods)?;
-        self.jump(label);
+        self.jump(label)?;
         self.dead_code();
         Ok(())
     }
@@ -79,7 +86,7 @@ impl<'a> Lower<'_, '_, 'a> {
             let back = self.b.create_block();
             self.b.ins().brif(condition, back, &[], next, &[]);
             self.enter(back);
-            self.jump(label);
+            self.jump(label)?;
         } else {
             self.b.ins().brif(condition, label.block, &[], next, &[]);
         }
@@ -104,7 +111,7 @@ impl<'a> Lower<'_, '_, 'a> {
         };
         let labels = targets.iter().map(|t| self.label(t.text)).collect::<Lowered<Vec<_>>>()?;
         if labels.iter().any(|l| l.passed) {
-            self.poll();
+            self.poll()?;
         }
         // A value that merges at a target costs a look through the whole table; in a large one each target has a landing
         // of its own, where nothing merges.

@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cranelift_codegen::ir::{AbiParam, Signature as ClifSignature, Type, UserFuncName, types};
+use cranelift_codegen::ir::{AbiParam, InstBuilder, Signature as ClifSignature, Type, UserFuncName, types};
+use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::{FuncId, Linkage, Module as _};
@@ -99,6 +100,8 @@ pub(super) struct Env<'p, 'a> {
     globals: Vec<Global>,
     /// Places to be filled with a function's address once there is one.
     function_addresses: Vec<(u64, &'a str)>,
+    /// What back-edges call; defined last, if anything calls it.
+    poller: Option<FuncId>,
 }
 
 /// The Cranelift type of a register or value.
@@ -163,6 +166,7 @@ pub(crate) fn compile<'a>(
         device: Arc::clone(device),
         globals: Vec::new(),
         function_addresses: Vec::new(),
+        poller: None,
     };
     let compiled = env.compile(program, frontend);
     let code = Code(ManuallyDrop::new(Mutex::new(env.module)));
@@ -174,7 +178,7 @@ impl<'p, 'a> Env<'p, 'a> {
     fn compile(
         &mut self,
         program: &'p Program<'a>,
-        frontend: cranelift_codegen::isa::TargetFrontendConfig,
+        frontend: TargetFrontendConfig,
     ) -> Result<(Vec<Entry>, usize, usize), LoadError> {
         // A program may declare functions of a library that it never calls, so only a call is an error.
         let bodies: HashSet<&str> =
@@ -221,6 +225,9 @@ impl<'p, 'a> Env<'p, 'a> {
             }
             self.module.clear_context(&mut context);
         }
+        if let Some(id) = self.poller {
+            self.define_poller(id, &mut context, &mut builder_context, frontend)?;
+        }
         for function in &program.functions {
             if !bodies.contains_key(function.name.text) && !function.external {
                 return Err(LoadError::new(
@@ -244,6 +251,56 @@ impl<'p, 'a> Env<'p, 'a> {
             entries.push(self.entry(function)?);
         }
         Ok((entries, bodies.len(), code_bytes))
+    }
+
+    /// The function that a loop's back-edge calls when the lane is to ask the host: it preserves all registers.
+    pub(super) fn poller(&mut self) -> Result<FuncId, LoadError> {
+        if let Some(id) = self.poller {
+            return Ok(id);
+        }
+        let id = self
+            .module
+            .declare_anonymous_function(&self.poller_signature())
+            .map_err(|e| internal(Name { text: "", line: 1 }, &e))?;
+        self.poller = Some(id);
+        Ok(id)
+    }
+
+    fn poller_signature(&self) -> ClifSignature {
+        let mut signature = self.module.make_signature();
+        signature.call_conv = CallConv::PreserveAll;
+        signature.params.push(AbiParam::new(types::I64));
+        signature
+    }
+
+    fn define_poller(
+        &mut self,
+        id: FuncId,
+        context: &mut cranelift_codegen::Context,
+        builder_context: &mut FunctionBuilderContext,
+        frontend: TargetFrontendConfig,
+    ) -> Result<(), LoadError> {
+        context.func.signature = self.poller_signature();
+        context.func.name = UserFuncName::user(0, id.as_u32());
+        let mut b = FunctionBuilder::new(&mut context.func, builder_context);
+        let start = b.create_block();
+        b.append_block_params_for_function_params(start);
+        b.switch_to_block(start);
+        b.seal_block(start);
+        let lane = b.block_params(start)[0];
+        let mut host = self.module.make_signature();
+        host.params.push(AbiParam::new(types::I64));
+        let host = b.import_signature(host);
+        let address = b.ins().iconst(types::I64, crate::host::POLL.address());
+        b.ins().call_indirect(host, address, &[lane]);
+        b.ins().return_(&[]);
+        b.finalize(frontend);
+        let nobody = Name { text: "", line: 1 };
+        self.module.define_function(id, context).map_err(|e| internal(nobody, &describe(&e)))?;
+        let layout = context.compiled_code().and_then(|c| c.buffer.frame_layout());
+        self.stack_bytes += u64::from(layout.map_or(0, |l| l.frame_to_fp_offset.saturating_add(CALL_FRAME)));
+        self.module.clear_context(context);
+        Ok(())
     }
 
     fn declare(&mut self, function: &'p Function<'a>) -> Result<(), LoadError> {
