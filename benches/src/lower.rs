@@ -50,8 +50,8 @@ fn measure() -> Outcome<[f64; STAGES.len()]> {
     let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
     Ok([
         ms(lowered),
-        ms(checked - lowered),
-        ms(compiled - checked),
+        ms(checked) - ms(lowered),
+        ms(compiled) - ms(checked),
         ms(compiled),
         ms(all),
         verified.ptx().len() as f64,

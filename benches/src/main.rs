@@ -43,7 +43,7 @@ enum What {
 #[derive(clap::Args)]
 struct Common {
     /// Rounds of each side, at least five.
-    #[arg(long, default_value_t = 9)]
+    #[arg(long, default_value_t = 15)]
     rounds: usize,
     /// Also writes the figures here, as JSON.
     #[arg(long)]

@@ -1,5 +1,8 @@
 //! What is measured: an actor whose handlers are tight loops, and one with ten handlers as programs have them.
 
+#![allow(clippy::unused_self, reason = "a handler has a receiver, whether it needs one or not")]
+#![allow(clippy::needless_range_loop, reason = "loops over indices are what is measured")]
+
 use gpu_actor_rt::prelude::*;
 
 /// Loops of different kinds; each handler runs `n` times round and replies with what it computed.

@@ -296,7 +296,7 @@ impl<'p, 'a> Env<'p, 'a> {
         b.ins().return_(&[]);
         b.finalize(frontend);
         let nobody = Name { text: "", line: 1 };
-        self.module.define_function(id, context).map_err(|e| internal(nobody, &describe(&e)))?;
+        large::define(&mut self.module, id, context).map_err(|e| internal(nobody, &e))?;
         let layout = context.compiled_code().and_then(|c| c.buffer.frame_layout());
         self.stack_bytes += u64::from(layout.map_or(0, |l| l.frame_to_fp_offset.saturating_add(CALL_FRAME)));
         self.module.clear_context(context);
