@@ -59,12 +59,18 @@ pub(crate) fn expand(block: &ItemImpl, errors: &mut Errors) -> TokenStream {
     let twins = twins.iter().map(|twin| method::twins(ty, twin));
     let (declare, _, bounds) = block.generics.split_for_impl();
     let more = bounds.map(|bounds| bounds.predicates.to_token_stream());
-    // Reported at the type, and taken for granted by the twins.
-    let data = quote_spanned!(here(ty.span())=> #ty: ::gpu_actor_rt::__private::GpuData);
+    // Reported at the type, and taken for granted by the twins. Of a generic type that would hide its fields; its
+    // parameters are data wherever the type is, which numbers alone need not be.
+    let data = block
+        .generics
+        .params
+        .is_empty()
+        .then(|| quote_spanned!(here(ty.span())=> #ty: ::gpu_actor_rt::__private::GpuData,));
+    let parameters = block.generics.type_params().map(|parameter| &parameter.ident);
     quote! {
         #[automatically_derived]
         #quiet
-        impl #declare #ty where #data, #more {
+        impl #declare #ty where #data #(#parameters: ::gpu_actor_rt::__private::GpuData,)* #more {
             #(#twins)*
         }
     }

@@ -57,7 +57,8 @@ pub(crate) fn parse(function: &ImplItemFn, siblings: &Siblings, errors: &mut Err
         }
         _ => None,
     };
-    if mode.is_some() && methods::is_taken(&name.to_string()) {
+    // A helper of an actor is called on `self`, which is no number.
+    if mode.is_some() && !siblings.has(name) && methods::is_taken(&name.to_string()) {
         errors.at(
             name,
             format!("`{name}` is a method of numbers or of the standard library, which the device knows by name: choose another name"),

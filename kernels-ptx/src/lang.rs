@@ -92,6 +92,15 @@ pub trait Scalar: GpuType<Fields = ()> {
     fn to_word(self) -> u64;
 }
 
+/// A number or `bool`: what `u64::from` and its like take. Not enums: theirs is the user's own `From`, of which the device
+/// knows nothing.
+#[diagnostic::on_unimplemented(
+    message = "the GPU cannot convert `{Self}` with `from`",
+    label = "expected bool, an integer or a float",
+    note = "your own implementations of `From` do not run on the GPU: write a method in a block marked #[gpu_fn]"
+)]
+pub trait Primitive: Scalar {}
+
 /// A type with arithmetic.
 #[diagnostic::on_unimplemented(
     message = "the GPU cannot do arithmetic on `{Self}`",

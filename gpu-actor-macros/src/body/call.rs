@@ -7,6 +7,9 @@ use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprCall, ExprMethodCall, ExprPath, Lit, Macro, Path, Token, parse_quote_spanned};
 
+const NUMBERS: [&str; 12] =
+    ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "f32", "f64"];
+
 /// What the context answers, and the builder's method for it.
 const CONTEXT: [(&str, &str); 3] = [("now", "cx_now"), ("worker", "cx_worker"), ("lane", "cx_lane")];
 
@@ -21,6 +24,17 @@ fn from_bits(function: &ExprPath) -> Option<&'static str> {
         .zip(["f32_from_bits", "f64_from_bits"])
         .find(|(owner, _)| segments[0].ident == owner)
         .map(|(_, method)| method)
+}
+
+/// The number type of `u64::from` and its like.
+fn lossless(function: &ExprPath) -> Option<Ident> {
+    let segments = &function.path.segments;
+    let (owner, last) = (segments.first()?, segments.last()?);
+    (function.qself.is_none()
+        && segments.len() == 2
+        && last.ident == "from"
+        && NUMBERS.iter().any(|name| owner.ident == name))
+    .then(|| owner.ident.clone())
 }
 
 impl Parser<'_> {
@@ -50,7 +64,13 @@ impl Parser<'_> {
         {
             return self.constructor_call(call, &function.path);
         }
-        let args = self.arguments(&call.args);
+        let mut args = self.arguments(&call.args);
+        if let Some(ty) = lossless(function)
+            && args.len() == 1
+            && let Some(value) = args.pop()
+        {
+            return Value::new(span, ValueKind::From { value: Box::new(value), ty });
+        }
         if let Some(method) = from_bits(function)
             && args.len() == 1
         {
@@ -110,14 +130,12 @@ impl Parser<'_> {
             return Some(format!("`{}` lives on the host's heap: use an array of fixed length", owner.ident));
         }
         let owner = owner.ident.to_string();
-        let primitive =
-            ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "f32", "f64", "bool"]
-                .contains(&owner.as_str());
+        let primitive = owner == "bool" || NUMBERS.contains(&owner.as_str());
         // With more before it, it is a module of that name: `math::f32`.
         if primitive && path.segments.len() == 2 {
             return Some(match methods::find(&name) {
                 Some(_) => format!("write it as a method on the device: `value.{name}(..)`"),
-                None if name == "from" => format!("convert with `as {owner}` on the device"),
+                None if name == "try_from" => format!("compare first, then convert with `as {owner}` on the device"),
                 None => methods::unknown(&name),
             });
         }
@@ -133,10 +151,14 @@ impl Parser<'_> {
         }
         if let Expr::Path(path) = &*call.receiver
             && path.path.is_ident("self")
-            && let Some(message) = self.not_marked(&call.method)
         {
-            self.errors.at(&call.method, message);
-            return Value::error(span);
+            if let Some(message) = self.not_marked(&call.method) {
+                self.errors.at(&call.method, message);
+                return Value::error(span);
+            }
+            if self.siblings.has(&call.method) {
+                return self.known_method(call);
+            }
         }
         if name == "len" && call.args.is_empty() {
             return Value::new(call.method.span(), ValueKind::Len(self.place(&call.receiver)));
@@ -194,6 +216,11 @@ impl Parser<'_> {
             self.errors.at(&call.method, message);
             return Value::error(call.span());
         }
+        self.known_method(call)
+    }
+
+    fn known_method(&mut self, call: &ExprMethodCall) -> Value {
+        let name = call.method.to_string();
         let receiver = Box::new(self.place(&call.receiver));
         let args = self.arguments(&call.args);
         let mut hint = methods::own(&name);

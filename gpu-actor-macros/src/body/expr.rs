@@ -131,9 +131,11 @@ impl Parser<'_> {
             Expr::Path(path) => self.is_constant_path(path),
             Expr::Paren(inner) => self.is_constant(&inner.expr),
             Expr::Group(inner) => self.is_constant(&inner.expr),
-            Expr::Unary(unary) => {
-                matches!(unary.op, UnOp::Neg(_) | UnOp::Not(_)) && self.is_constant(&unary.expr)
-            }
+            Expr::Unary(unary) => match (&unary.op, &*unary.expr) {
+                (UnOp::Deref(_), Expr::Lit(text)) => matches!(text.lit, Lit::ByteStr(_)),
+                (UnOp::Neg(_) | UnOp::Not(_), operand) => self.is_constant(operand),
+                _ => false,
+            },
             Expr::Cast(cast) => self.is_constant(&cast.expr),
             Expr::Binary(binary) => {
                 !flow::is_compound(&binary.op)
@@ -159,7 +161,7 @@ impl Parser<'_> {
             Lit::Str(_) | Lit::CStr(_) => {
                 "text does not exist on the device: it belongs in `assert!` and `panic!` only"
             }
-            Lit::ByteStr(_) => "byte strings are references: use an array such as `[b'a', b'b']`",
+            Lit::ByteStr(_) => "byte strings are references: write the array itself, `*b\"text\"`",
             Lit::Char(_) => "`char` is not a GPU type: use a byte such as `b'a'`, or a `u32`",
             _ => "this literal is not supported on the device",
         };
@@ -278,7 +280,9 @@ impl Parser<'_> {
                 Some(name) if name == "self" && self.receiver != Receiver::None => PlaceKind::State,
                 _ => PlaceKind::Temp(Box::new(self.value(expr))),
             },
-            Expr::Unary(unary) if matches!(unary.op, UnOp::Deref(_)) => return self.deref(unary),
+            Expr::Unary(unary) if matches!(unary.op, UnOp::Deref(_)) && !self.is_constant(expr) => {
+                return self.deref(unary);
+            }
             Expr::Field(field) => {
                 let base = Box::new(self.place(&field.base));
                 PlaceKind::Field { base, member: field.member.clone() }

@@ -62,6 +62,11 @@ pub(crate) enum Sibling {
 }
 
 impl Siblings {
+    /// Whether the block has a device function of this name.
+    pub(crate) fn has(&self, name: &Ident) -> bool {
+        self.get(name) == Some(Sibling::Marked)
+    }
+
     /// The functions of a block in which each is marked by itself.
     pub(crate) fn of(
         block: &ItemImpl,

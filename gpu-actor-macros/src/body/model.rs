@@ -144,6 +144,8 @@ pub(crate) enum ValueKind {
     Logic { and: bool, left: Box<Value>, right: Box<Value> },
     /// `value as ty`
     Cast { value: Box<Value>, ty: Type },
+    /// `u64::from(value)`
+    From { value: Box<Value>, ty: Ident },
     /// The length of the array in a place.
     Len(Place),
     /// A call of a function marked `#[gpu_fn]`.

@@ -161,8 +161,13 @@ fn bounds_of<'f>(generics: &Generics, fields: impl IntoIterator<Item = &'f Field
         let ty = &field.ty;
         quote_spanned!(here(ty.span())=> #ty: ::gpu_actor_rt::__private::GpuData)
     });
+    // What is derived along with it, `Copy` above all, has bounds on the parameters.
+    let parameters = generics.type_params().map(|parameter| {
+        let name = &parameter.ident;
+        quote!(#name: ::gpu_actor_rt::__private::GpuData)
+    });
     let own = generics.where_clause.as_ref().map(|clause| &clause.predicates).into_iter().flatten();
-    quote!(where #(#own,)* #(#bounds,)*)
+    quote!(where #(#own,)* #(#parameters,)* #(#bounds,)*)
 }
 
 /// A type of this name with the places of the fields.

@@ -195,6 +195,10 @@ pub(super) fn value(value: &Value) -> TokenStream {
             let value = self::value(value);
             quote_spanned!(at=> __b.cast::<_, #ty>(#value))
         }
+        ValueKind::From { value, ty } => {
+            let value = self::value(value);
+            quote_spanned!(at=> __b.from::<_, #ty>(#value))
+        }
         ValueKind::Len(place) => {
             let place = self::place(place);
             quote_spanned!(at=> __b.len(#place))

@@ -40,7 +40,7 @@ pub(super) fn associated(at: Span, function: &ExprPath, args: &[Value], hint: &s
     quote_spanned! {at=> {
         #evaluated
         #absent
-        trait __Absent: Sized {
+        trait __Absent: ::core::marker::Sized {
             fn #twin<#(#types,)* __R: #rt::GpuType>(__b: &#rt::Builder #(, #names: #types)*) -> #rt::Val<__R>
             where
                 Self: __Marked,
@@ -74,7 +74,7 @@ pub(super) fn method(
         let __type = __b.witness(__place);
         let __place = {
             #absent
-            trait __Absent: Sized {
+            trait __Absent: ::core::marker::Sized {
                 fn #receive(&self, __b: &#rt::Builder, __place: #rt::Place<Self>) -> #rt::Place<Self>
                 where
                     Self: #rt::GpuType + __Marked,
@@ -87,7 +87,7 @@ pub(super) fn method(
         };
         #evaluated
         {
-            trait __Absent: Sized {
+            trait __Absent: ::core::marker::Sized {
                 fn #twin<#(#types,)* __R: #rt::GpuType>(
                     &self,
                     __b: &#rt::Builder,

@@ -4,7 +4,7 @@ use super::{Builder, Faulting, constant};
 use crate::{
     abi::fault::code,
     ir::{BinaryOp, CheckedOp, CompareOp, Const, Op, Operand, ScalarType, Stmt, UnaryOp},
-    lang::{Bits, GpuType, Int, Num, Remainder, Repr, Scalar, SignedNum, Val},
+    lang::{Bits, GpuType, Int, Num, Primitive, Remainder, Repr, Scalar, SignedNum, Val},
 };
 
 const ADD: Faulting = Faulting("`+`", "use wrapping_add");
@@ -198,6 +198,15 @@ impl Builder {
             (Repr::Operand(l), Repr::Operand(r)) => Val::of(self.compare(CompareOp::Ne, l, r)),
             _ => self.not(self.same(self.temp(l), self.temp(r))),
         }
+    }
+
+    /// `U::from(v)`, where that exists: rustc has checked it of the native twin.
+    pub fn from<T: Primitive, U: Num>(&self, v: Val<T>) -> Val<U> {
+        if T::SCALAR == ScalarType::Bool {
+            // There is no such cast to a float.
+            return self.cast::<u8, U>(self.cast(v));
+        }
+        self.cast(v)
     }
 
     /// `v as U`: integers truncate or extend, floats saturate and NaN becomes 0.

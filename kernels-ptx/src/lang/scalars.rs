@@ -1,7 +1,8 @@
 //! Which Rust types are in the language: the implementations of the traits.
 
 use super::{
-    Addr, Bits, Float, GpuData, GpuType, Int, Num, Place, Remainder, Scalar, SignedInt, SignedNum, Val,
+    Addr, Bits, Float, GpuData, GpuType, Int, Num, Place, Primitive, Remainder, Scalar, SignedInt, SignedNum,
+    Val,
     layout::{self, Size},
 };
 use crate::{
@@ -55,6 +56,7 @@ macro_rules! mark {
     ($name:ident: $($rust:ty),*) => { $(impl $name for $rust {})* };
 }
 
+mark!(Primitive: bool, i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64);
 mark!(Num: i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64);
 mark!(Remainder: i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
 mark!(Bits: bool, i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);

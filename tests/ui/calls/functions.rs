@@ -2,7 +2,7 @@ use gpu_actor_rt::prelude::*;
 
 #[gpu_fn]
 fn calls(x: u32, f: fn(u32) -> u32) -> u32 {
-    u64::from(x);
+    u8::try_from(x);
     u32::max(x, 1);
     u32::from_str_radix("1", 10);
     f(x);
