@@ -135,7 +135,9 @@ impl Parser<'_> {
         if primitive && path.segments.len() == 2 {
             return Some(match methods::find(&name) {
                 Some(_) => format!("write it as a method on the device: `value.{name}(..)`"),
-                None if name == "try_from" => format!("compare first, then convert with `as {owner}` on the device"),
+                None if name == "try_from" => {
+                    format!("compare first, then convert with `as {owner}` on the device")
+                }
                 None => methods::unknown(&name),
             });
         }
