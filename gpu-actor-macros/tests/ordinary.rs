@@ -181,6 +181,22 @@ impl Words {
         self.log(same + u32::from(n)) ^ u32::from(vowels[usize::from(n % 3)])
     }
 
+    #[gpu_fn]
+    fn max(&mut self) -> u32 {
+        self.log[2] = self.log[2].wrapping_add(9);
+        self.log[0].max(self.log[1])
+    }
+
+    /// The loop sees the array as it was, although what writes to it has the name of a method of numbers.
+    #[handler]
+    fn written_while_looping(&mut self) -> u32 {
+        let mut sum = 0u32;
+        for entry in self.log {
+            sum = sum.wrapping_mul(31) ^ entry ^ self.max();
+        }
+        sum
+    }
+
     #[handler]
     fn wider(&mut self, a: u8, b: i16, c: bool, d: f32) -> f64 {
         let wide = u64::from(a) << 40 | u64::from(c);

@@ -83,9 +83,12 @@ impl<'ast> Visit<'ast> for Writes {
         match expr {
             Expr::Assign(assign) => self.to(&assign.left),
             Expr::Binary(binary) if super::flow::is_compound(&binary.op) => self.to(&binary.left),
-            // The methods of numbers take their receiver by value; those of the user's types may take it as `&mut self`.
+            // The methods of numbers take their receiver by value; those of the user's types may take it as `&mut self`, and
+            // an actor's helpers may have the names of either.
             Expr::MethodCall(call) => {
-                let by_value = methods::find(&call.method.to_string()).is_some() || call.method == "len";
+                let own = matches!(&*call.receiver, Expr::Path(path) if path.path.is_ident("self"));
+                let by_value =
+                    !own && (methods::find(&call.method.to_string()).is_some() || call.method == "len");
                 self.found |=
                     !by_value && path(&call.receiver).is_some_and(|path| path.overlaps(&self.place));
             }
