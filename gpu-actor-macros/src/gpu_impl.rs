@@ -35,7 +35,7 @@ pub(crate) fn expand(block: &ItemImpl, errors: &mut Errors) -> TokenStream {
     }
     // All of them are marked, and calls by other names are none of this block's business.
     let siblings = Siblings::default();
-    let (mut twins, mut nodes) = (Vec::new(), Vec::new());
+    let (mut twins, mut functions, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
     for item in &block.items {
         match item {
             ImplItem::Fn(function) => {
@@ -43,7 +43,10 @@ pub(crate) fn expand(block: &ItemImpl, errors: &mut Errors) -> TokenStream {
                     errors.at(attribute, "the whole impl block is marked #[gpu_fn]; leave this one out");
                 }
                 nodes.push(Node { name: &function.sig.ident, body: &function.block });
-                twins.extend(method::parse(function, &siblings, errors));
+                if let Some(twin) = method::parse(function, &siblings, errors) {
+                    twins.push(twin);
+                    functions.push(function);
+                }
             }
             ImplItem::Const(_) | ImplItem::Type(_) => {}
             other => {
@@ -67,11 +70,15 @@ pub(crate) fn expand(block: &ItemImpl, errors: &mut Errors) -> TokenStream {
         .is_empty()
         .then(|| quote_spanned!(here(ty.span())=> #ty: ::gpu_actor_rt::__private::GpuData,));
     let parameters = block.generics.type_params().map(|parameter| &parameter.ident);
+    let bounds = quote!(where #data #(#parameters: ::gpu_actor_rt::__private::GpuData,)* #more);
+    let head = declare.to_token_stream();
+    let len = functions.iter().map(|function| method::len(function, &head, ty, &bounds));
     quote! {
         #[automatically_derived]
         #quiet
-        impl #declare #ty where #data #(#parameters: ::gpu_actor_rt::__private::GpuData,)* #more {
+        impl #declare #ty #bounds {
             #(#twins)*
         }
+        #(#len)*
     }
 }

@@ -43,6 +43,42 @@ pub(crate) struct Method {
     body: Option<Block>,
 }
 
+/// Whether it has the form of an array's `len`: then calls find it by the type.
+fn is_len(function: &ImplItemFn) -> bool {
+    let signature = &function.sig;
+    let shared = signature
+        .receiver()
+        .is_some_and(|receiver| receiver.reference.is_some() && receiver.mutability.is_none());
+    signature.ident == "len" && shared && signature.inputs.len() == 1 && signature.generics.params.is_empty()
+}
+
+/// What makes `value.len()` a call of the block's own `len`.
+pub(crate) fn len(
+    function: &ImplItemFn,
+    head: &TokenStream,
+    owner: &Type,
+    bounds: &TokenStream,
+) -> TokenStream {
+    if !is_len(function) {
+        return TokenStream::new();
+    }
+    let (rt, cfgs) = (rt(), signature::cfgs(&function.attrs));
+    let result = match &function.sig.output {
+        syn::ReturnType::Default => quote!(()),
+        syn::ReturnType::Type(_, ty) => ty.to_token_stream(),
+    };
+    quote! {
+        #(#cfgs)*
+        #[automatically_derived]
+        impl #head #rt::Len for #owner #bounds {
+            type Out = #result;
+            fn len(__b: &#rt::Builder, __at: #rt::Place<Self>) -> #rt::Val<Self::Out> {
+                __b.witness(__at).__gpu_method_len(__b, __at)
+            }
+        }
+    }
+}
+
 /// Reads one function; nothing if its signature has errors.
 pub(crate) fn parse(function: &ImplItemFn, siblings: &Siblings, errors: &mut Errors) -> Option<Method> {
     let before = errors.count();
@@ -58,7 +94,7 @@ pub(crate) fn parse(function: &ImplItemFn, siblings: &Siblings, errors: &mut Err
         _ => None,
     };
     // A helper of an actor is called on `self`, which is no number.
-    if mode.is_some() && !siblings.has(name) && methods::is_taken(&name.to_string()) {
+    if mode.is_some() && !siblings.has(name) && !is_len(function) && methods::is_taken(&name.to_string()) {
         errors.at(
             name,
             format!("`{name}` is a method of numbers or of the standard library, which the device knows by name: choose another name"),

@@ -65,6 +65,14 @@ impl<T: GpuData, const N: usize> Queue<T, N> {
         true
     }
 
+    fn len(&self) -> u8 {
+        self.held.min(self.data.len() as u8)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     fn take(&mut self) -> Option<T> {
         if self.held == 0 {
             return None;
@@ -136,7 +144,15 @@ impl Generic {
 
     #[handler]
     fn queue(&mut self, value: u16) -> Option<u16> {
-        if self.queue.put(value) { None } else { self.queue.take() }
+        if value == 7 {
+            let copy = self.queue;
+            return if copy.is_empty() {
+                None
+            } else {
+                Some(u16::from(copy.len()) ^ self.vectors.data.len() as u16)
+            };
+        }
+        if self.queue.len() < 5 && self.queue.put(value) { None } else { self.queue.take() }
     }
 
     #[handler]

@@ -92,6 +92,26 @@ pub trait Scalar: GpuType<Fields = ()> {
     fn to_word(self) -> u64;
 }
 
+/// A type with a `len`: arrays, and the user's own types that have a device twin of that name.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no method `len` on the device",
+    label = "not known to the device",
+    note = "arrays have it; for a type of your own write `fn len(&self)` in an impl block marked #[gpu_fn]"
+)]
+pub trait Len: GpuType {
+    /// What the length is.
+    type Out: GpuType;
+    /// The length of the value at `at`.
+    fn len(b: &Builder, at: Place<Self>) -> Val<Self::Out>;
+}
+
+impl<T: GpuType, const N: usize> Len for [T; N] {
+    type Out = usize;
+    fn len(b: &Builder, _: Place<Self>) -> Val<usize> {
+        b.lit_scalar(N)
+    }
+}
+
 /// A number or `bool`: what `u64::from` and its like take. Not enums: theirs is the user's own `From`, of which the device
 /// knows nothing.
 #[diagnostic::on_unimplemented(

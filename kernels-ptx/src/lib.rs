@@ -49,7 +49,7 @@ pub mod __private {
     pub use crate::error::LowerError;
     pub use crate::ir::{FaultSite, Function, Kind, ScalarType, Type};
     pub use crate::lang::{
-        Addr, Bits, Float, GpuData, GpuType, Int, Num, Place, Primitive, Remainder, Scalar, SignedInt,
+        Addr, Bits, Float, GpuData, GpuType, Int, Len, Num, Place, Primitive, Remainder, Scalar, SignedInt,
         SignedNum, Val,
     };
     pub use crate::lang::{

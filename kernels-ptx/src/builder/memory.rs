@@ -7,7 +7,7 @@ use super::{Builder, Faulting, constant};
 use crate::{
     abi::fault::code,
     ir::{Address, Base, FrameSlot, Op, Operand, Order, ScalarType, SlotId, Stmt, Type},
-    lang::{Addr, GpuData, GpuType, Loc, Mem, Place, Repr, Scalar, Val},
+    lang::{Addr, GpuData, GpuType, Len, Loc, Mem, Place, Repr, Scalar, Val},
 };
 
 const INDEX: Faulting = Faulting("a variable index", "use raw addresses");
@@ -188,8 +188,8 @@ impl Builder {
     }
 
     /// `place.len()`.
-    pub fn len<T: GpuType, const N: usize>(&self, _: Place<[T; N]>) -> Val<usize> {
-        self.lit_scalar(N)
+    pub fn len<T: Len>(&self, place: Place<T>) -> Val<T::Out> {
+        T::len(self, place)
     }
 }
 
