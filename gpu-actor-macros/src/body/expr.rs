@@ -320,7 +320,7 @@ impl Parser<'_> {
         let message = match expr {
             Expr::Closure(_) => "closures are not supported on the device: write a #[gpu_fn] and call it",
             Expr::Try(_) => {
-                "`?` is not supported on the device: write `let Ok(value) = .. else { return .. };`, or a `match`"
+                "`?` is not supported on the device: write `let Ok(value) = .. else { return .. };` (of an `Option`, `let Some(value)`), or a `match`"
             }
             Expr::Reference(_) | Expr::RawAddr(_) => {
                 "references cannot be kept in device functions: copy the value (GPU types are `Copy`)"
