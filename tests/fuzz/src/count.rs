@@ -12,6 +12,10 @@ pub struct Counts(pub BTreeMap<String, u64>);
 impl Counts {
     /// Counts what is in a function, and which of its programs have it.
     pub fn add(&mut self, function: &Function) {
+        if function.atomic {
+            *self.0.entry("handler(atomic)".into()).or_default() += 1;
+        }
+        *self.0.entry(format!("returns {}", class(&function.ret))).or_default() += 1;
         function.body.walk(&mut |node| *self.0.entry(name(node)).or_default() += 1);
         for param in &function.params {
             *self.0.entry(format!("parameter {}", class(&param.ty))).or_default() += 1;
@@ -47,6 +51,8 @@ fn class(ty: &Ty) -> &'static str {
         Ty::Struct(_) => "struct",
         Ty::Enum(_) => "enum",
         Ty::Option(_) => "option",
+        Ty::Result(..) => "result",
+        Ty::Tuple(_) => "tuple",
         Ty::Id(_) => "id",
     }
 }
@@ -64,8 +70,10 @@ fn name(node: &Node) -> String {
         Kind::Unary(op) | Kind::Binary(op) => format!("{op} {}", operand()),
         Kind::Method(name) => format!(".{name} {}", operand()),
         Kind::Cast => format!("{} as {}", operand(), class(&node.ty)),
+        Kind::Call(name) if name.contains("::") => name.rsplit("math::").next().unwrap_or("").to_owned(),
         Kind::Call(_) => "call".into(),
         Kind::List => "[a, b]".into(),
+        Kind::Tuple => "(a, b)".into(),
         Kind::Repeat => "[a; n]".into(),
         Kind::Len => ".len".into(),
         Kind::Context(what) => format!("cx.{what}"),
@@ -97,7 +105,9 @@ fn name(node: &Node) -> String {
         Kind::Arm(_, true) => "arm with guard".into(),
         Kind::IfLet(_) => "if let".into(),
         Kind::LetElse(_) => "let else".into(),
+        Kind::LetPat(_) => "let (a, b)".into(),
         Kind::Matches(_) => "matches!".into(),
+        Kind::Label(_) if matches!(node.kids[0].kind, Kind::Block(_)) => "labelled block".into(),
         Kind::Label(_) => "label".into(),
         Kind::JumpTo(what, _) => format!("{what} to a label"),
         Kind::Turns(_, _, behind) => format!("for {}", behind.split(['(', '.']).nth(1).unwrap_or("")),

@@ -58,7 +58,7 @@ pub fn print(module: &Module, path: &str) -> Source {
         for (index, handler) in item.handlers.iter().enumerate() {
             printer.newline();
             let begin = printer.line;
-            printer.write("#[handler]");
+            printer.write(if handler.atomic { "#[handler(atomic)]" } else { "#[handler]" });
             printer.newline();
             printer.function(handler, true);
             handlers.push((actor, index, begin..printer.line + 1));
@@ -107,6 +107,11 @@ impl Printer<'_> {
             Ty::Struct(index) => self.module.structs[*index].name.clone(),
             Ty::Enum(index) => self.module.enums[*index].name.clone(),
             Ty::Option(of) => format!("Option<{}>", self.ty(of)),
+            Ty::Result(of, error) => format!("Result<{}, {}>", self.ty(of), self.ty(error)),
+            Ty::Tuple(parts) => {
+                let parts: Vec<_> = parts.iter().map(|ty| self.ty(ty)).collect();
+                format!("({})", parts.join(", "))
+            }
             Ty::Id(actor) => format!("ActorId<{}>", self.module.actor_name(*actor)),
         }
     }
@@ -118,7 +123,7 @@ impl Printer<'_> {
             self.newline();
             self.write("#[derive(Default)]");
         } else {
-            self.write("#[derive(GpuData, Clone, Copy, Default)]");
+            self.write("#[derive(GpuData, Clone, Copy, Default, PartialEq)]");
             self.newline();
             self.write("#[repr(C)]");
         }
@@ -136,7 +141,7 @@ impl Printer<'_> {
 
     fn choice(&mut self, item: &Enum) {
         self.newline();
-        let plain = if item.is_plain() { ", PartialEq, PartialOrd" } else { "" };
+        let plain = if item.is_plain() { ", PartialEq, PartialOrd" } else { ", PartialEq" };
         self.write(&format!("#[derive(GpuData, Clone, Copy, Default{plain})]"));
         self.newline();
         self.write("#[repr(u8)]");
@@ -253,6 +258,7 @@ impl Printer<'_> {
             | Kind::Method(_)
             | Kind::Call(_)
             | Kind::List
+            | Kind::Tuple
             | Kind::Repeat
             | Kind::Len
             | Kind::Variant(_)
@@ -339,6 +345,11 @@ impl Printer<'_> {
                 self.write("[");
                 self.list(kids);
                 self.write("]");
+            }
+            Kind::Tuple => {
+                self.write("(");
+                self.list(kids);
+                self.write(")");
             }
             Kind::Repeat => {
                 let len = if let Ty::Array(_, len) = node.ty { len } else { 0 };
@@ -470,6 +481,10 @@ impl Printer<'_> {
                 self.operand(&kids[0]);
                 self.write(" else ");
                 self.block(&kids[1]);
+            }
+            Kind::LetPat(pattern) => {
+                self.write(&format!("let {} = ", pattern.text()));
+                self.operand(&kids[0]);
             }
             Kind::Matches(pattern) => {
                 self.write("matches!(");

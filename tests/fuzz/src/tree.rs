@@ -28,6 +28,10 @@ pub enum Ty {
     Enum(usize),
     /// `Option<T>`
     Option(Box<Ty>),
+    /// `Result<T, E>`
+    Result(Box<Ty>, Box<Ty>),
+    /// `(A, B)`
+    Tuple(Vec<Ty>),
     /// `ActorId<A>`, by the actor's index.
     Id(usize),
 }
@@ -108,6 +112,8 @@ pub enum Kind {
     Call(String),
     /// `[a, b]` (elements).
     List,
+    /// `(a, b)` (elements); left of `=` these are places.
+    Tuple,
     /// `[a; N]` (value).
     Repeat,
     /// `.len()` (place).
@@ -156,9 +162,11 @@ pub enum Kind {
     IfLet(Pat),
     /// `let .. else` (value, block).
     LetElse(Pat),
+    /// `let` with a pattern that always holds (value).
+    LetPat(Pat),
     /// `matches!` (value).
     Matches(Pat),
-    /// A label in front of a loop (loop).
+    /// A label in front of a loop or a block (loop or block).
     Label(String),
     /// `break` or `continue` with a label.
     JumpTo(&'static str, String),
@@ -378,6 +386,8 @@ pub struct Function {
     pub name: String,
     /// Whether it takes `&mut self`; handlers take a `self`.
     pub writes: bool,
+    /// Whether a fault undoes what it wrote; of handlers.
+    pub atomic: bool,
     /// Whether it takes the context.
     pub context: bool,
     /// Parameters.
@@ -419,6 +429,8 @@ impl Module {
         match ty {
             Ty::Id(_) => true,
             Ty::Array(of, _) | Ty::Option(of) => self.holds_id(of),
+            Ty::Result(of, error) => self.holds_id(of) || self.holds_id(error),
+            Ty::Tuple(parts) => parts.iter().any(|ty| self.holds_id(ty)),
             Ty::Struct(index) => self.structs[*index].fields.iter().any(|(_, ty)| self.holds_id(ty)),
             _ => false,
         }
@@ -443,6 +455,12 @@ impl Module {
                 let (size, align) =
                     layouts.fold((1usize, 1), |most, one| (most.0.max(one.0), most.1.max(one.1)));
                 (size.next_multiple_of(align), align)
+            }
+            Ty::Tuple(parts) => self.layout_of(parts.iter()),
+            Ty::Result(of, error) => {
+                // An upper bound.
+                let tag = Ty::Int(Int { signed: false, bits: 8, size: false });
+                self.layout_of([&tag, of, error].into_iter())
             }
             Ty::Option(of) => {
                 let tag = Ty::Int(Int { signed: false, bits: 8, size: false });
@@ -500,6 +518,8 @@ impl Module {
 fn named_types(ty: &Ty, used: &mut HashSet<Ty>) {
     match ty {
         Ty::Array(of, _) | Ty::Option(of) => named_types(of, used),
+        Ty::Result(of, error) => [of, error].into_iter().for_each(|ty| named_types(ty, used)),
+        Ty::Tuple(parts) => parts.iter().for_each(|ty| named_types(ty, used)),
         Ty::Struct(_) | Ty::Enum(_) => {
             used.insert(ty.clone());
         }

@@ -15,6 +15,11 @@ impl Body<'_> {
     /// A value of an option. `None` alone does not say of what: it gets a local whose type is written.
     pub(super) fn option(&mut self, of: &Ty, depth: usize) -> Node {
         let ty = Ty::Option(Box::new(of.clone()));
+        if self.random.percent(40)
+            && let Some(checked) = self.checked(of, depth)
+        {
+            return checked;
+        }
         if self.random.percent(65) {
             let value = self.expr(of, depth);
             return Node::new(Kind::Variant("Some".into()), ty, vec![value]);
@@ -40,13 +45,27 @@ impl Body<'_> {
 
     /// What is worth matching: a small integer, an enum, an option.
     fn subject(&mut self, depth: usize) -> Node {
-        let choices = self.place(false, &|ty| matches!(ty, Ty::Enum(_) | Ty::Option(_)));
+        let choices = self
+            .place(false, &|ty| matches!(ty, Ty::Enum(_) | Ty::Option(_) | Ty::Result(..) | Ty::Tuple(_)));
         if let Some(place) = choices
             && self.random.percent(60)
         {
             return place;
         }
-        match self.random.below(6) {
+        match self.random.below(9) {
+            6 => {
+                let parts = (0..2).map(|_| items::scalar(self.random, true)).collect();
+                self.expr(&Ty::Tuple(parts), depth)
+            }
+            7 => {
+                let int = items::integer(self.random, true);
+                let of = Ty::Int(int);
+                self.checked(&of, depth).unwrap_or_else(|| self.option(&of, depth))
+            }
+            8 => {
+                let int = Ty::Int(items::integer(self.random, true));
+                self.expr(&Ty::Result(Box::new(int), Box::new(Ty::Bool)), depth)
+            }
             0 if !self.module.enums.is_empty() => {
                 let index = self.random.below(self.module.enums.len());
                 self.expr(&Ty::Enum(index), depth)
@@ -96,6 +115,14 @@ impl Body<'_> {
                 0 => Pat::Variant("None".into(), Vec::new()),
                 _ => Pat::Variant("Some".into(), vec![self.inner(of, names)]),
             },
+            Ty::Result(of, error) => match self.random.below(2) {
+                0 => Pat::Variant("Ok".into(), vec![self.inner(of, names)]),
+                _ => Pat::Variant("Err".into(), vec![self.inner(error, names)]),
+            },
+            // Without a path it is a tuple.
+            Ty::Tuple(parts) => {
+                Pat::Variant(String::new(), parts.iter().map(|ty| self.inner(ty, names)).collect())
+            }
             _ => Pat::Wild,
         }
     }
@@ -125,7 +152,12 @@ impl Body<'_> {
         }
     }
 
-    fn bind_all(&mut self, pattern: &Pat) {
+    /// A tuple's pattern that always holds.
+    pub(super) fn always(&mut self, parts: &[Ty]) -> Pat {
+        Pat::Variant(String::new(), parts.iter().map(|ty| self.pattern(ty, false, true)).collect())
+    }
+
+    pub(super) fn bind_all(&mut self, pattern: &Pat) {
         for (name, ty) in pattern.names() {
             self.bind(&name, &ty, false);
         }

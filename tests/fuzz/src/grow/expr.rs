@@ -26,6 +26,11 @@ impl Body<'_> {
                     return call;
                 }
             }
+            38 if !self.calm => {
+                if let Some(value) = self.unwrapped(ty, depth - 1) {
+                    return value;
+                }
+            }
             14 => {
                 if let Some(part) = self.part(ty, depth - 1) {
                     return part;
@@ -45,6 +50,8 @@ impl Body<'_> {
             Ty::Array(of, len) if self.makeable(of) => self.array(of, *len, depth - 1),
             Ty::Enum(index) => self.variant(*index, depth - 1),
             Ty::Option(of) => self.option(of, depth - 1),
+            Ty::Result(..) => self.result(ty, depth - 1),
+            Ty::Tuple(_) if self.makeable(ty) => self.tuple(ty, depth - 1),
             Ty::Struct(index) if !self.module.holds_id(ty) => self.structure(*index, depth - 1),
             _ => self.leaf(ty),
         }
@@ -72,6 +79,8 @@ impl Body<'_> {
             Ty::Array(of, len) => self.array(of, *len, 0),
             Ty::Enum(index) => self.variant(*index, 0),
             Ty::Option(of) => self.option(of, 0),
+            Ty::Result(..) => self.result(ty, 0),
+            Ty::Tuple(_) => self.tuple(ty, 0),
             Ty::Unit | Ty::Never => Node::block(Vec::new()),
             Ty::Int(int) if self.random.percent(40) => self.small(*int, 0),
             _ => self.literal(ty, false),
@@ -136,6 +145,9 @@ impl Body<'_> {
     /// A part of a value that has no place: of a constant, a call, an array.
     fn part(&mut self, ty: &Ty, depth: usize) -> Option<Node> {
         let module = self.module;
+        if self.random.percent(25) {
+            return Some(self.part_of_tuple(ty, depth));
+        }
         if self.random.percent(50) {
             let len = 1 + self.random.below(4);
             if !self.makeable(ty) {
@@ -221,7 +233,11 @@ impl Body<'_> {
     }
 
     fn truth(&mut self, depth: usize) -> Node {
-        match self.random.below(20) {
+        match self.random.below(24) {
+            20..=23 => match self.same(depth) {
+                Some(same) => same,
+                None => self.condition(depth),
+            },
             0..=8 => {
                 let ty = items::scalar(self.random, true);
                 let plain = self.place(false, &|ty| matches!(ty, Ty::Enum(_)));
@@ -480,7 +496,8 @@ impl Body<'_> {
     fn float(&mut self, ty: &Ty, depth: usize) -> Node {
         const ONE: [&str; 9] =
             ["abs", "sqrt", "floor", "ceil", "trunc", "round", "round_ties_even", "fract", "recip"];
-        match self.random.below(20) {
+        match self.random.below(21) {
+            20 if self.trips <= 16 => self.math(ty, depth),
             0..=7 => {
                 let left = self.expr(ty, depth);
                 let right = self.right(ty, depth, &left);

@@ -121,7 +121,7 @@ fn signature(random: &mut Random, module: &Module, name: String, handler: bool) 
         let ty = if handler && random.percent(15) && !module.actors.is_empty() {
             Ty::Id(random.below(module.actors.len()))
         } else {
-            ty(random, module, 1, !handler)
+            signature_ty(random, module, !handler)
         };
         let name = if random.percent(20) { random.of(["b", "state", "at", "to"]) } else { "" };
         let taken = name.is_empty() || params.iter().any(|param| param.name == name);
@@ -133,12 +133,13 @@ fn signature(random: &mut Random, module: &Module, name: String, handler: bool) 
     }
     let ret = match random.below(10) {
         0 if handler => Ty::Unit,
-        1 | 2 => ty(random, module, 1, !handler),
+        1 | 2 => signature_ty(random, module, !handler),
         _ => scalar(random, !handler),
     };
     let ret = if module.layout(&ret).0 <= PAYLOAD { ret } else { Ty::Bool };
     let (writes, context) = (handler && random.percent(90), handler && random.percent(60));
-    Function { name, writes, context, params, ret, body: Node::block(Vec::new()) }
+    let atomic = writes && random.percent(25);
+    Function { name, writes, atomic, context, params, ret, body: Node::block(Vec::new()) }
 }
 
 fn fields(random: &mut Random, module: &Module, depth: usize, state: bool) -> Vec<(String, Ty)> {
@@ -194,6 +195,21 @@ pub(super) fn ty(random: &mut Random, module: &Module, depth: usize, local: bool
     }
 }
 
+/// A type of parameters and results: results are there, too, and tuples where `local` allows them.
+pub(super) fn signature_ty(random: &mut Random, module: &Module, local: bool) -> Ty {
+    match random.below(12) {
+        0 => {
+            let of = ty(random, module, 1, local);
+            Ty::Result(Box::new(of), Box::new(scalar(random, local)))
+        }
+        1 | 2 if local => {
+            let parts = (0..2 + random.below(3)).map(|_| ty(random, module, 1, local)).collect();
+            Ty::Tuple(parts)
+        }
+        _ => ty(random, module, 1, local),
+    }
+}
+
 /// A constant's value, as source.
 fn constant(random: &mut Random, module: &Module, ty: &Ty) -> String {
     match ty {
@@ -207,6 +223,12 @@ fn constant(random: &mut Random, module: &Module, ty: &Ty) -> String {
             let fields: Vec<_> = fields.iter().map(|ty| constant(random, module, ty)).collect();
             let fields = if fields.is_empty() { String::new() } else { format!("({})", fields.join(", ")) };
             format!("{}::{name}{fields}", item.name)
+        }
+        Ty::Result(of, _) if random.percent(50) => format!("Ok({})", constant(random, module, of)),
+        Ty::Result(_, error) => format!("Err({})", constant(random, module, error)),
+        Ty::Tuple(parts) => {
+            let parts: Vec<_> = parts.iter().map(|ty| constant(random, module, ty)).collect();
+            format!("({})", parts.join(", "))
         }
         Ty::Option(_) if random.percent(40) => "None".into(),
         Ty::Option(of) => format!("Some({})", constant(random, module, of)),

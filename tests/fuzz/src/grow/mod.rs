@@ -4,6 +4,7 @@
 //! bounds; what can fault gets operands that seldom make it fault, and sometimes any operands at all.
 
 mod choice;
+mod data;
 mod expr;
 mod items;
 mod numbers;
@@ -48,8 +49,8 @@ struct Body<'a> {
     functions: usize,
     scope: Vec<Var>,
     around: Vec<Around>,
-    /// Labels of the loops around.
-    labels: Vec<String>,
+    /// Labels of the loops and blocks around, and whether it is a loop.
+    labels: Vec<(String, bool)>,
     ret: Ty,
     /// The struct of `self`, and whether it can be written.
     state: Option<(usize, bool)>,

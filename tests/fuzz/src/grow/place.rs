@@ -68,6 +68,11 @@ impl Body<'_> {
             Ty::Array(of, len) => {
                 self.paths(&step(Step::Element(*len, (**of).clone())), of, wanted, found);
             }
+            Ty::Tuple(parts) => {
+                for (index, ty) in parts.iter().enumerate() {
+                    self.paths(&step(Step::Field(index.to_string(), ty.clone())), ty, wanted, found);
+                }
+            }
             Ty::Struct(index) => {
                 for (name, ty) in &self.module.structs[*index].fields {
                     self.paths(&step(Step::Field(name.clone(), ty.clone())), ty, wanted, found);
@@ -123,6 +128,7 @@ impl Body<'_> {
             self.not_constant(&Ty::Int(int), depth)
         };
         self.calm = calm;
+        let value = self.after_a_write(value);
         let value = if int == Int::USIZE { value } else { value.cast(usize.clone()) };
         match self.random.below(20) {
             0 if !value.is_constant() => Node::binary("%", value, Node::lit(len + 1, usize)),

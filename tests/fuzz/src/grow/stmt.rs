@@ -72,8 +72,10 @@ impl Body<'_> {
         self.fuel -= 1;
         let nested = depth > 0;
         match self.random.below(100) {
-            0..=19 => self.bind_value(out),
-            20..=29 => self.assign(out),
+            0..=2 => self.taken_apart(out),
+            3..=19 => self.bind_value(out),
+            20 | 21 => self.assign_many(out),
+            22..=29 => self.assign(out),
             30..=47 => self.compound(out),
             48..=53 if nested => {
                 let cond = self.condition(2);
@@ -101,13 +103,14 @@ impl Body<'_> {
                 let leave = self.leaving(1);
                 out.push(Node::stmt(Kind::If, vec![cond, leave]));
             }
-            83..=85 if !self.around.is_empty() => {
+            83..=85 if !(self.around.is_empty() && self.labels.is_empty()) => {
                 let cond = self.condition(1);
                 let jump = self.jump();
                 out.push(Node::stmt(Kind::If, vec![cond, Node::block(vec![jump])]));
             }
             86..=91 if self.context => self.tell(out),
             92 | 93 => self.deferred(out),
+            94 | 99 if nested && self.random.percent(70) => self.labelled_block(depth - 1, out),
             94 if nested => {
                 let block = self.block(2, depth - 1);
                 out.push(block);
@@ -125,9 +128,10 @@ impl Body<'_> {
         }
     }
 
-    fn bind_value(&mut self, out: &mut Vec<Node>) {
+    pub(super) fn bind_value(&mut self, out: &mut Vec<Node>) {
         let ty = match self.random.below(10) {
-            0 | 1 => items::ty(self.random, self.module, 2, true),
+            0 => items::ty(self.random, self.module, 2, true),
+            1 => items::signature_ty(self.random, self.module, true),
             2 if self.state.is_some() => self.state.map_or(Ty::Bool, |(state, _)| Ty::Struct(state)),
             3 | 4 => self.place(false, &|ty| !matches!(ty, Ty::Unit)).map_or(Ty::Bool, |place| place.ty),
             _ => items::scalar(self.random, true),
@@ -164,7 +168,7 @@ impl Body<'_> {
         self.bind(&name, &ty, false);
     }
 
-    fn assign(&mut self, out: &mut Vec<Node>) {
+    pub(super) fn assign(&mut self, out: &mut Vec<Node>) {
         let scalars = self.random.percent(70);
         let Some(place) = self.place(true, &|ty| if scalars { ty.is_scalar() } else { true }) else {
             return self.bind_value(out);
@@ -270,7 +274,7 @@ impl Body<'_> {
     fn label(&mut self) -> Option<String> {
         self.random.percent(30).then(|| {
             let name = self.fresh();
-            self.labels.push(name.clone());
+            self.labels.push((name.clone(), true));
             name
         })
     }
@@ -425,7 +429,7 @@ impl Body<'_> {
             stmts.push(if way < 3 {
                 let text = body.random.percent(80).then(|| body.text());
                 Node::new(Kind::Panic(text), Ty::Never, Vec::new())
-            } else if way < 6 && !body.around.is_empty() {
+            } else if way < 6 && !(body.around.is_empty() && body.labels.is_empty()) {
                 body.jump()
             } else {
                 let ret = body.ret.clone();
@@ -443,9 +447,10 @@ impl Body<'_> {
                 let value = self.expr(&ty, 1);
                 Node::new(Kind::Break, Ty::Never, vec![value])
             }
-            Some(Around::Loop) if !self.labels.is_empty() && self.random.percent(50) => {
-                let label = self.labels[self.random.below(self.labels.len())].clone();
-                Node::new(Kind::JumpTo(self.random.of(["break", "continue"]), label), Ty::Never, Vec::new())
+            Some(Around::Loop) | None if !self.labels.is_empty() && self.random.percent(70) => {
+                let (label, turns) = self.labels[self.random.below(self.labels.len())].clone();
+                let way = if turns { self.random.of(["break", "continue"]) } else { "break" };
+                Node::new(Kind::JumpTo(way, label), Ty::Never, Vec::new())
             }
             Some(Around::Loop) => {
                 let kind = if self.random.percent(50) { Kind::Break } else { Kind::Continue };

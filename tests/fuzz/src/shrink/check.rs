@@ -68,6 +68,8 @@ impl Checker<'_> {
             Kind::Const(name) => {
                 name.contains("::") || self.module.consts.iter().any(|item| item.name == *name)
             }
+            // A function of `math`.
+            Kind::Call(name) if name.contains("::") => self.all(kids),
             Kind::Call(name) => {
                 self.module.functions.iter().any(|function| {
                     function.name == *name && function.params.len() == kids.len() && function.ret == node.ty
@@ -107,11 +109,16 @@ impl Checker<'_> {
             }
             Kind::Label(name) => {
                 self.labels.push(name.clone());
-                let is_loop = matches!(
+                let labelled = matches!(
                     kids[0].kind,
-                    Kind::While | Kind::Loop | Kind::For(..) | Kind::Turns(..) | Kind::Over(_)
+                    Kind::While
+                        | Kind::Loop
+                        | Kind::For(..)
+                        | Kind::Turns(..)
+                        | Kind::Over(_)
+                        | Kind::Block(false)
                 );
-                let sound = is_loop && self.all(kids);
+                let sound = labelled && self.all(kids);
                 self.labels.pop();
                 sound
             }
@@ -124,6 +131,11 @@ impl Checker<'_> {
             Kind::Arm(pattern, _) => self.bound(&pattern.names(), kids),
             Kind::IfLet(pattern) => {
                 self.sound(&kids[0]) && self.bound(&pattern.names(), &kids[1..2]) && self.all(&kids[2..])
+            }
+            Kind::LetPat(pattern) => {
+                let sound = self.all(kids);
+                self.scope.extend(pattern.names());
+                sound
             }
             Kind::LetElse(pattern) => {
                 let sound = self.all(kids) && kids[1].ty == Ty::Never;

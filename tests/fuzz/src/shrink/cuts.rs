@@ -372,6 +372,8 @@ fn unused_fields(module: &mut Module) {
 fn mentions_type(ty: &Ty, index: usize) -> bool {
     match ty {
         Ty::Array(of, _) | Ty::Option(of) => mentions_type(of, index),
+        Ty::Result(of, error) => mentions_type(of, index) || mentions_type(error, index),
+        Ty::Tuple(parts) => parts.iter().any(|ty| mentions_type(ty, index)),
         Ty::Struct(other) => *other == index,
         _ => false,
     }
