@@ -1,6 +1,6 @@
 //! Tuples, results, what methods make of options, comparisons of data, and statements that write several things.
 
-use super::{Body, items};
+use super::{Around, Body, items};
 use crate::tree::{Int, Kind, Node, Ty};
 
 const MATH: [&str; 7] = ["exp", "exp2", "ln", "log2", "sin", "cos", "tanh"];
@@ -141,7 +141,10 @@ impl Body<'_> {
         {
             return Some(Node::new(Kind::Method(name), Ty::Bool, vec![left]));
         }
+        // Both sides are borrowed for the comparison: the right one may not write to the left one.
+        let calm = std::mem::replace(&mut self.calm, true);
         let right = self.expr(&left.ty.clone(), depth);
+        self.calm = calm;
         Some(Node::binary(self.random.of(["==", "!="]), left, right))
     }
 
@@ -229,6 +232,7 @@ impl Body<'_> {
     pub(super) fn labelled_block(&mut self, depth: usize, out: &mut Vec<Node>) {
         let name = self.fresh();
         self.labels.push((name.clone(), false));
+        self.around.push(Around::Block);
         let block = self.scoped(|body| {
             let mut stmts = body.stmts_that_end(2, depth);
             let cond = body.condition(1);
@@ -237,6 +241,7 @@ impl Body<'_> {
             stmts.extend(body.stmts_that_end(2, depth));
             Node::block(stmts)
         });
+        self.around.pop();
         self.labels.pop();
         out.push(Node::stmt(Kind::Label(name), vec![block]));
     }

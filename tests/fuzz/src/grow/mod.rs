@@ -24,6 +24,8 @@ pub fn module(random: &mut Random, handlers: usize) -> Module {
 enum Around {
     /// A loop without a value.
     Loop,
+    /// A block with a label: a jump has to name one.
+    Block,
     /// A `loop` that waits for a value.
     Value(Ty),
     /// Nothing that a jump here should leave.

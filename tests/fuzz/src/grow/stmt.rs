@@ -103,7 +103,7 @@ impl Body<'_> {
                 let leave = self.leaving(1);
                 out.push(Node::stmt(Kind::If, vec![cond, leave]));
             }
-            83..=85 if !(self.around.is_empty() && self.labels.is_empty()) => {
+            83..=85 if !self.around.is_empty() => {
                 let cond = self.condition(1);
                 let jump = self.jump();
                 out.push(Node::stmt(Kind::If, vec![cond, Node::block(vec![jump])]));
@@ -429,7 +429,7 @@ impl Body<'_> {
             stmts.push(if way < 3 {
                 let text = body.random.percent(80).then(|| body.text());
                 Node::new(Kind::Panic(text), Ty::Never, Vec::new())
-            } else if way < 6 && !(body.around.is_empty() && body.labels.is_empty()) {
+            } else if way < 6 && !body.around.is_empty() {
                 body.jump()
             } else {
                 let ret = body.ret.clone();
@@ -447,7 +447,9 @@ impl Body<'_> {
                 let value = self.expr(&ty, 1);
                 Node::new(Kind::Break, Ty::Never, vec![value])
             }
-            Some(Around::Loop) | None if !self.labels.is_empty() && self.random.percent(70) => {
+            Some(around @ (Around::Loop | Around::Block))
+                if !self.labels.is_empty() && (around == Around::Block || self.random.percent(60)) =>
+            {
                 let (label, turns) = self.labels[self.random.below(self.labels.len())].clone();
                 let way = if turns { self.random.of(["break", "continue"]) } else { "break" };
                 Node::new(Kind::JumpTo(way, label), Ty::Never, Vec::new())
@@ -456,7 +458,7 @@ impl Body<'_> {
                 let kind = if self.random.percent(50) { Kind::Break } else { Kind::Continue };
                 Node::new(kind, Ty::Never, Vec::new())
             }
-            Some(Around::Nothing) | None => {
+            Some(Around::Nothing | Around::Block) | None => {
                 let ret = self.ret.clone();
                 let value = if ret == Ty::Unit { Vec::new() } else { vec![self.expr(&ret, 1)] };
                 Node::new(Kind::Return, Ty::Never, value)
