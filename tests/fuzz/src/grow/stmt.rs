@@ -335,7 +335,12 @@ impl Body<'_> {
             let element = Node::new(Kind::Index, (*of).clone(), vec![array, index]);
             let mut stmts = Vec::new();
             if write {
+                // The value belongs to the body: a jump in it means this loop.
+                body.trips *= len;
+                body.around.push(Around::Loop);
                 let value = body.expr(&of, 2);
+                body.around.pop();
+                body.trips /= len;
                 stmts.push(Node::stmt(Kind::Assign, vec![element, value]));
             } else {
                 let local = body.fresh();
