@@ -360,6 +360,16 @@ impl Walk<'_> {
             self.assignment(dst, Op::Copy(left), out);
             return true;
         }
+        // The divisor that is never there without its guard: what is left of it is no division.
+        if r.single() == Some(-1) && overflow.is_none() {
+            let op = if remainder {
+                Op::Copy(Operand::Const(Const::new(ty, 0)))
+            } else {
+                Op::Unary(UnaryOp::Neg, left)
+            };
+            self.assignment(dst, op, out);
+            return true;
+        }
         self.put(out, Stmt::Divide { remainder, dst, left, right, zero, overflow });
         let not_zero = range::refine(CompareOp::Ne, r, Range { low: 0, high: 0 }).0;
         self.narrow(b, not_zero);
