@@ -3,19 +3,12 @@
 // The code is odd on purpose.
 #![allow(clippy::all, clippy::pedantic, unreachable_pub)]
 
+mod common;
+
 use gpu_actor_rt::num::{Float, Integer, Number, SignedNumber};
 use gpu_actor_rt::prelude::*;
-use gpu_actor_rt::testing;
 
-const CASES: u32 = 1_000;
-const SEED: u64 = 0x6675_6e63_7469_6f6e;
-
-fn check<T: Actor>() {
-    let report = testing::check_handlers::<T>(CASES, SEED).unwrap_or_else(|mismatch| panic!("{mismatch}"));
-    assert_eq!(report.cases, u64::from(CASES) * T::info().methods.len() as u64);
-    assert!(report.returned > 0, "{report:?}");
-    assert_eq!(report.over_budget, 0, "{report:?}");
-}
+use common::check;
 
 mod geometry {
     use gpu_actor_rt::prelude::*;

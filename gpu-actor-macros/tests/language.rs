@@ -4,19 +4,11 @@
 // The code is odd on purpose.
 #![allow(clippy::all, clippy::pedantic)]
 
+mod common;
+
 use gpu_actor_rt::prelude::*;
-use gpu_actor_rt::testing;
 
-const CASES: u32 = 1_000;
-const SEED: u64 = 0x6c61_6e67_7561_6765;
-
-fn check<T: Actor>() {
-    let report = testing::check_handlers::<T>(CASES, SEED).unwrap_or_else(|mismatch| panic!("{mismatch}"));
-    assert_eq!(report.cases, u64::from(CASES) * T::info().methods.len() as u64);
-    assert!(report.returned > 0, "{report:?}");
-    // Nothing here loops for long, so this would be a loop that ends natively only.
-    assert_eq!(report.over_budget, 0, "{report:?}");
-}
+use common::check;
 
 #[derive(GpuData, Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C)]
@@ -415,100 +407,6 @@ fn names_are_stable() {
     assert_eq!(Order::info().name, concat!(module_path!(), "::Order"));
 }
 
-/// `#[gpu_actor]` and `#[gpu_fn]` work inside of functions, too; only the generated test cannot run there.
-#[test]
-#[allow(unnameable_test_items)]
-fn inside_of_a_function() {
-    #[gpu_fn]
-    fn half(x: u32) -> u32 {
-        x / 2
-    }
-
-    #[gpu_actor]
-    #[derive(Default)]
-    struct Local {
-        value: u32,
-    }
-
-    #[gpu_actor]
-    impl Local {
-        #[handler]
-        fn halve(&mut self) -> u32 {
-            self.value = half(self.value);
-            self.value
-        }
-    }
-
-    check::<Local>();
-}
-
-/// What `#[cfg]` takes away takes its message, its stubs and its record away.
-#[gpu_actor]
-#[derive(Default)]
-struct Conditional {
-    value: u32,
-}
-
-#[gpu_actor]
-impl Conditional {
-    #[cfg(any())]
-    #[handler]
-    fn absent(&mut self, x: Missing) -> Missing {
-        x
-    }
-
-    #[cfg(all())]
-    #[handler]
-    fn present(&mut self) -> u32 {
-        self.value
-    }
-}
-
-#[test]
-fn conditional_handlers() {
-    check::<Conditional>();
-    let names: Vec<_> = Conditional::info().methods.iter().map(|method| method.name).collect();
-    assert_eq!(names, ["present"]);
-}
-
-/// Macros can write device functions, with names of their own.
-macro_rules! halves {
-    ($name:ident, $ty:ty, $by:expr) => {
-        #[gpu_fn]
-        fn $name(x: $ty) -> $ty {
-            let half = x / $by;
-            assert!(half * $by <= x);
-            let by = $by;
-            if half > by { half } else { x - $by * 0 }
-        }
-    };
-}
-halves!(halve_wide, u64, 1 + 1);
-halves!(halve_narrow, u8, 2);
-
-/// A state that macros wrote.
-#[gpu_actor]
-#[derive(Default)]
-struct Written {
-    wide: u64,
-    narrow: u8,
-}
-
-#[gpu_actor]
-impl Written {
-    #[handler]
-    fn halve(&mut self) -> u64 {
-        self.wide = halve_wide(self.wide);
-        self.narrow = halve_narrow(self.narrow);
-        self.wide
-    }
-}
-
-#[test]
-fn written_by_macros() {
-    check::<Written>();
-}
-
 /// A handler that faults leaves what it had written, natively as on the device.
 #[test]
 fn writes_before_a_fault_stay() {
@@ -521,87 +419,4 @@ fn writes_before_a_fault_stay() {
     }));
     assert!(fault.is_err());
     assert_eq!(Order::decode(&state).at, 1);
-}
-
-#[gpu_fn]
-fn ping(x: u32) -> u32 {
-    pong(x)
-}
-
-#[gpu_fn]
-fn pong(x: u32) -> u32 {
-    if x > 0 { ping(x - 1) } else { 0 }
-}
-
-#[test]
-fn recursion_is_refused_with_the_cycle() {
-    assert_eq!(ping(3), 0);
-    let b = gpu_actor_rt::__private::Builder::handler("recursive");
-    let _ = ping::__gpu(&b, b.lit(3));
-    let error = b.finish().unwrap_err().to_string();
-    assert!(error.contains("language::ping") && error.contains("language::pong"), "{error}");
-}
-
-/// An actor that knows others of its own type.
-#[gpu_actor]
-#[derive(Default)]
-struct Node {
-    next: ActorId<Node>,
-    others: [ActorId<Self>; 2],
-    link: Link,
-}
-
-/// Data that names an actor.
-#[derive(GpuData, Clone, Copy, Default)]
-#[repr(C)]
-struct Link {
-    weight: u32,
-    to: ActorId<Leaf>,
-}
-
-#[gpu_actor]
-impl Node {
-    const FAN: u32 = 2;
-
-    #[handler]
-    fn pass(&mut self, cx: &mut Cx, left: u32) {
-        if left > 0 {
-            cx.tell(self.next.pass(left - 1));
-            for i in 0..Self::FAN {
-                cx.tell(self.others[i as usize].pass(i));
-            }
-            cx.tell(self.link.to.grow(self.link, self.next));
-        }
-    }
-
-    #[handler]
-    fn connect(&mut self, next: ActorId<Self>, links: [Link; Self::FAN as usize]) -> ActorId<Self> {
-        let before = self.next;
-        self.next = next;
-        self.link = links[1];
-        before
-    }
-}
-
-#[gpu_actor]
-#[derive(Default)]
-struct Leaf {
-    root: ActorId<Node>,
-}
-
-#[gpu_actor]
-impl Leaf {
-    #[handler]
-    fn grow(&mut self, cx: &mut Cx, link: Link, root: ActorId<Node>) {
-        self.root = root;
-        cx.tell(self.root.pass(link.weight));
-        let again = link.to;
-        cx.tell(again.grow(link, root));
-    }
-}
-
-#[test]
-fn actors_that_know_each_other() {
-    check::<Node>();
-    check::<Leaf>();
 }

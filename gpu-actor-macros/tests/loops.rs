@@ -3,18 +3,12 @@
 // The code is odd on purpose.
 #![allow(clippy::all, clippy::pedantic, unused_labels)]
 
+mod common;
+
 use gpu_actor_rt::prelude::*;
 use gpu_actor_rt::testing;
 
-const CASES: u32 = 1_000;
-const SEED: u64 = 0x6c6f_6f70_7321;
-
-fn check<T: Actor>() {
-    let report = testing::check_handlers::<T>(CASES, SEED).unwrap_or_else(|mismatch| panic!("{mismatch}"));
-    assert_eq!(report.cases, u64::from(CASES) * T::info().methods.len() as u64);
-    assert!(report.returned > 0, "{report:?}");
-    assert_eq!(report.over_budget, 0, "{report:?}");
-}
+use common::check;
 
 #[gpu_actor]
 #[derive(Default)]

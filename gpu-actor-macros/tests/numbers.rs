@@ -2,19 +2,13 @@
 
 #![allow(clippy::all, clippy::pedantic, clippy::unwrap_used, unused_comparisons)]
 
+mod common;
+
 use gpu_actor_rt::num::Integer;
 use gpu_actor_rt::prelude::*;
 use gpu_actor_rt::testing;
 
-const CASES: u32 = 1_000;
-const SEED: u64 = 0x6e75_6d62_6572_7321;
-
-fn check<T: Actor>() {
-    let report = testing::check_handlers::<T>(CASES, SEED).unwrap_or_else(|mismatch| panic!("{mismatch}"));
-    assert_eq!(report.cases, u64::from(CASES) * T::info().methods.len() as u64);
-    assert!(report.returned > 0, "{report:?}");
-    assert_eq!(report.over_budget, 0, "{report:?}");
-}
+use common::check;
 
 macro_rules! integers {
     ($actor:ident, $int:ty) => {

@@ -3,19 +3,11 @@
 // The code is odd on purpose.
 #![allow(clippy::all, clippy::pedantic, clippy::unwrap_used, unused_assignments)]
 
+mod common;
+
 use gpu_actor_rt::prelude::*;
-use gpu_actor_rt::testing;
 
-const CASES: u32 = 1_000;
-const SEED: u64 = 0x6d6f_7265;
-
-fn check<T: Actor>() -> testing::Report {
-    let report = testing::check_handlers::<T>(CASES, SEED).unwrap_or_else(|mismatch| panic!("{mismatch}"));
-    assert_eq!(report.cases, u64::from(CASES) * T::info().methods.len() as u64);
-    assert!(report.returned > 0, "{report:?}");
-    assert_eq!(report.over_budget, 0, "{report:?}");
-    report
-}
+use common::check;
 
 /// Tags at the ends of their type.
 #[derive(GpuData, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd)]
