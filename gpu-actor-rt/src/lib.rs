@@ -43,6 +43,7 @@ extern crate self as gpu_actor_rt;
 mod actor;
 mod asks;
 mod call;
+mod catalog;
 mod config;
 mod cx;
 pub mod device;
@@ -65,6 +66,7 @@ pub mod testing;
 
 pub use actor::{Actor, ActorState};
 pub use call::{Ask, AskStamped, Call, Stamped, TellWait};
+pub use catalog::{ActorType, HandlerType, linked_actors};
 pub use config::Config;
 pub use cx::{Cx, Message};
 pub use error::{Error, Result};

@@ -27,7 +27,7 @@ pub(crate) fn collect(chosen: Option<&[fn() -> &'static ActorInfo]>) -> Result<T
         .cloned()
 }
 
-fn check(mut types: TypeSet) -> Result<TypeSet> {
+pub(crate) fn check(mut types: TypeSet) -> Result<TypeSet> {
     types.sort_by_key(|info| info.name);
     // The same type may be named twice; two types of one name are the error.
     types.dedup_by(|a, b| (a.name, a.file, a.line) == (b.name, b.file, b.line));
