@@ -1,13 +1,12 @@
 //! How a system is set up.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use kernels_ptx::abi::{actor_id, corr};
 
 use crate::actor::{Actor, ActorInfo};
 use crate::cx::DEFAULT_OUTBOX;
-use crate::device::Device;
+use crate::device::DeviceChoice;
 use crate::device::soft::SoftConfig;
 use crate::error::{Error, Result};
 
@@ -37,7 +36,7 @@ pub struct Config {
     pub(crate) drift_bound: Duration,
     pub(crate) max_pending_asks: u32,
     pub(crate) fault_history: usize,
-    pub(crate) device: Option<Arc<dyn Device>>,
+    pub(crate) device: DeviceChoice,
     pub(crate) soft: Option<SoftConfig>,
     pub(crate) actors: Option<Vec<fn() -> &'static ActorInfo>>,
 }
@@ -59,7 +58,7 @@ impl Default for Config {
             drift_bound: Duration::from_mins(1),
             max_pending_asks: 1 << 20,
             fault_history: 1024,
-            device: None,
+            device: DeviceChoice::Auto,
             soft: None,
             actors: None,
         }
@@ -157,13 +156,29 @@ impl Config {
         self
     }
 
-    /// The device to run on. Default: a software GPU of the system's own.
-    pub fn device(mut self, device: Arc<dyn Device>) -> Self {
-        self.device = Some(device);
+    /// The device to run on: a [`DeviceChoice`], or what turns into one: the options of a software GPU or of a CUDA device, or
+    /// a device that the program has opened. Default: [`DeviceChoice::Auto`].
+    ///
+    /// The environment variable [`GPU_ACTOR_DEVICE`](crate::device::DEVICE_VARIABLE) overrides it, unless the program has
+    /// opened the device. Whoever asks for CUDA gets CUDA, or an error; never a quiet fall-back.
+    ///
+    /// ```
+    /// use gpu_actor_rt::Config;
+    /// use gpu_actor_rt::device::{CudaConfig, DeviceChoice, soft::SoftConfig};
+    ///
+    /// let wherever = Config::default().device(DeviceChoice::Auto);
+    /// let on_the_cpu = Config::default().device(SoftConfig::default());
+    /// let second_gpu = Config::default().device(CudaConfig::index(1));
+    /// # let _ = (wherever, on_the_cpu, second_gpu);
+    /// ```
+    pub fn device(mut self, device: impl Into<DeviceChoice>) -> Self {
+        self.device = device.into();
         self
     }
 
-    /// Options of the software GPU that the system opens for itself: its name, memory, and the mode in which it runs.
+    /// Options of the software GPU that the system opens for itself where [`DeviceChoice::Auto`] finds no better device: its
+    /// name, memory, and the mode in which it runs. To ask for a software GPU whatever there is, say
+    /// `Config::device(options)`.
     ///
     /// The environment variable [`GPU_ACTOR_SOFT`](crate::device::soft::SOFT_VARIABLE) overrides the mode.
     ///
@@ -207,11 +222,11 @@ impl Config {
         range("max_sends", u64::from(self.max_sends), 1, 1 << 16)?;
         range("budget", self.budget, 1, u64::MAX)?;
         range("max_pending_asks", u64::from(self.max_pending_asks), 1, 1 << corr::INDEX_BITS)?;
-        if let (Some(device), Some(_)) = (&self.device, &self.soft) {
+        if self.soft.is_some() && !matches!(self.device, DeviceChoice::Auto) {
             return Err(Error::Config {
                 option: "soft",
-                value: device.info().name,
-                why: "Config::device names the device; give its options where it is opened",
+                value: self.device.to_string(),
+                why: "Config::device names the device; give its options there, or where it is opened",
             });
         }
         range("fault_history", self.fault_history as u64, 1, 1 << 24)?;
@@ -266,7 +281,7 @@ mod tests {
         assert_eq!(refused(Config::default().budget(0)), "budget");
         assert_eq!(refused(Config::default().max_pending_asks(0)), "max_pending_asks");
         let device = crate::device::soft::Soft::open(&SoftConfig::default()).unwrap();
-        let both = Config::default().device(Arc::new(device)).soft(SoftConfig::default());
+        let both = Config::default().device(std::sync::Arc::new(device)).soft(SoftConfig::default());
         assert_eq!(refused(both), "soft");
     }
 }

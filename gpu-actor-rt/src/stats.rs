@@ -15,6 +15,12 @@ pub struct Stats {
     pub device: String,
     /// Which implementation that is.
     pub device_kind: DeviceKind,
+    /// Whether it is a real GPU; where it is not, no figure here says anything about one.
+    pub hardware: bool,
+    /// What drives it, see [`DeviceInfo::driver`](crate::device::DeviceInfo::driver).
+    pub driver: String,
+    /// Why the system runs on this device and no other.
+    pub chosen: String,
     /// Workers.
     pub workers: u32,
     /// Lanes of a worker.

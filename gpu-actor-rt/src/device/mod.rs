@@ -15,6 +15,8 @@
 //! # Ok::<(), gpu_actor_rt::device::DeviceError>(())
 //! ```
 
+mod choice;
+mod error;
 pub mod soft;
 
 use std::any::Any;
@@ -23,6 +25,9 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use choice::choose_with;
+pub use choice::{Chosen, CudaConfig, DEVICE_VARIABLE, DeviceChoice, ParseChoiceError, choose};
+pub use error::DeviceError;
 pub use kernels_ptx::module::VerifiedModule;
 
 /// Which implementation of the seam runs.
@@ -31,12 +36,15 @@ pub use kernels_ptx::module::VerifiedModule;
 pub enum DeviceKind {
     /// The software GPU: PTX compiled for the CPU.
     Soft,
+    /// The CUDA driver. Only [`DeviceInfo::hardware`] says whether silicon is behind it.
+    Cuda,
 }
 
 impl fmt::Display for DeviceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             DeviceKind::Soft => "software GPU",
+            DeviceKind::Cuda => "CUDA",
         })
     }
 }
@@ -49,6 +57,10 @@ pub struct DeviceInfo {
     pub name: String,
     /// Which implementation of the seam it is behind.
     pub kind: DeviceKind,
+    /// Whether it is a real GPU. Nothing measured where this is `false` says anything about one.
+    pub hardware: bool,
+    /// What drives it: `soft-gpu`, or the CUDA version and whose library that is.
+    pub driver: String,
     /// Memory in bytes.
     pub memory: u64,
     /// Multiprocessors.
@@ -77,52 +89,6 @@ pub enum MemoryKind {
     Mapped,
     /// Managed: both load and store, and pages move to who uses them.
     Unified,
-}
-
-/// A failure of a device or of its driver.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DeviceError {
-    /// The driver has no such device.
-    #[error("{driver} has no device {index}; it has {count}")]
-    NoDevice {
-        /// The driver.
-        driver: String,
-        /// The device asked for.
-        index: usize,
-        /// Devices that there are.
-        count: usize,
-    },
-    /// The device refused.
-    #[error("{device}: {action} failed")]
-    Failed {
-        /// The device's name.
-        device: String,
-        /// What was tried.
-        action: String,
-        /// The driver's own error.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// An environment variable has a value that means nothing.
-    #[error("{variable}={value} in the environment: {source}")]
-    Environment {
-        /// The variable.
-        variable: &'static str,
-        /// Its value.
-        value: String,
-        /// What is wrong with it.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A handle of another device was passed.
-    #[error("{device}: {what} belongs to another kind of device")]
-    Foreign {
-        /// The device's name.
-        device: String,
-        /// The handle.
-        what: &'static str,
-    },
 }
 
 /// Finds devices.

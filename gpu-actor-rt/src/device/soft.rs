@@ -143,6 +143,8 @@ impl Device for Soft {
                 format!("{} ({})", properties.name, properties.mode)
             },
             kind: DeviceKind::Soft,
+            hardware: false,
+            driver: "soft-gpu".into(),
             memory: properties.total_memory,
             multiprocessors: properties.multiprocessors,
             max_resident_blocks: properties.max_cooperative_blocks,

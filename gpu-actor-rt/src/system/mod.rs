@@ -20,8 +20,7 @@ use tokio::sync::{broadcast, oneshot};
 use crate::actor::Actor;
 use crate::asks::Asks;
 use crate::config::{Config, Settings};
-use crate::device::soft::{Soft, SoftConfig};
-use crate::device::{Device, LaunchStatus};
+use crate::device::{self, Chosen, Device, LaunchStatus};
 use crate::error::{Error, Result};
 use crate::fault::{Fault, FaultKind};
 use crate::hlc::{self, Calibration, Clock};
@@ -93,6 +92,8 @@ pub(crate) struct Inner {
     pub(crate) program: Arc<Program>,
     pub(crate) settings: Settings,
     pub(crate) device: Arc<dyn Device>,
+    /// Why it is this device.
+    why: String,
     pub(crate) asks: Asks,
     pub(crate) waiters: Vec<Waiters>,
     pub(crate) poller: PollerLink,
@@ -121,10 +122,8 @@ impl ActorSystem {
         let settings = config.settle()?;
         let types = registry::collect(settings.config.actors.as_deref())?;
         let program = tracing::debug_span!("lower", types = types.len()).in_scope(|| Program::of(types))?;
-        let device = match &settings.config.device {
-            Some(device) => Arc::clone(device),
-            None => Arc::new(Soft::open(settings.config.soft.as_ref().unwrap_or(&SoftConfig::default()))?),
-        };
+        let Chosen { device, why } =
+            device::choose_with(&settings.config.device, settings.config.soft.as_ref())?;
         if settings.workers > device.info().max_resident_blocks {
             return Err(Error::Config {
                 option: "workers",
@@ -153,6 +152,7 @@ impl ActorSystem {
             program,
             settings,
             device,
+            why,
         });
         let poller = Poller::new(Arc::clone(&inner), completions, calibration);
         let thread = spawn("poller", move || poller.run())?;
@@ -160,6 +160,9 @@ impl ActorSystem {
         tracing::info!(
             device = info.name,
             kind = %info.kind,
+            hardware = info.hardware,
+            driver = info.driver,
+            why = inner.why,
             workers = inner.settings.workers,
             lanes = inner.settings.config.lanes,
             types = inner.program.types.len(),
@@ -210,6 +213,9 @@ impl ActorSystem {
         Stats {
             device: info.name,
             device_kind: info.kind,
+            hardware: info.hardware,
+            driver: info.driver,
+            chosen: inner.why.clone(),
             workers: inner.settings.workers,
             lanes: inner.settings.config.lanes,
             accepted: counters.accepted,
