@@ -7,6 +7,8 @@ use crate::launch::{Arg, Launch, LaunchConfig};
 use crate::memory::{DeviceMemory, MappedMemory, Memory, MemoryInfo, Origin};
 use crate::mode::Mode;
 use crate::module::{Function, Module};
+use crate::platform::{Platform, PlatformConfig};
+use crate::version::Version;
 
 /// Lanes of a warp, as on every NVIDIA device.
 pub(crate) const WARP_SIZE: u32 = 32;
@@ -14,6 +16,59 @@ pub(crate) const WARP_SIZE: u32 = 32;
 pub(crate) const MAX_THREADS_PER_BLOCK: u32 = 1024;
 /// Most bytes of shared memory a block can have, static and dynamic together.
 pub(crate) const MAX_SHARED_PER_BLOCK: u32 = 96 * 1024;
+
+/// What a device says that it can do beside what all can. A virtual device has everything; a test turns off what the
+/// device that it stands for lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an attribute of its own in CUDA")]
+pub struct Features {
+    /// Host and kernels may use managed memory at the same time.
+    pub concurrent_managed_access: bool,
+    /// Atomics of device and host on the same word are atomic to each other.
+    pub host_native_atomics: bool,
+    /// Cooperative launches; without it they are refused.
+    pub cooperative_launch: bool,
+    /// Host memory can be mapped; without it [`Device::alloc_mapped`] is refused.
+    pub map_host_memory: bool,
+    /// Allocation in the order of a stream, from pools.
+    pub memory_pools: bool,
+    /// The device ends kernels that run too long, as one that drives a display does. The attribute alone: nothing is
+    /// ended. Default: no.
+    pub watchdog: bool,
+    /// Memory errors are corrected.
+    pub ecc: bool,
+}
+
+impl Default for Features {
+    fn default() -> Self {
+        Features {
+            concurrent_managed_access: true,
+            host_native_atomics: true,
+            cooperative_launch: true,
+            map_host_memory: true,
+            memory_pools: true,
+            watchdog: false,
+            ecc: true,
+        }
+    }
+}
+
+/// Where a device is on the PCI bus. As text, `0000:01:00.0`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PciId {
+    /// The domain.
+    pub domain: u32,
+    /// The bus.
+    pub bus: u8,
+    /// The device on the bus; its function is 0.
+    pub device: u8,
+}
+
+impl std::fmt::Display for PciId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:04x}:{:02x}:{:02x}.0", self.domain, self.bus, self.device)
+    }
+}
 
 /// What a virtual device should be like.
 ///
@@ -36,6 +91,22 @@ pub struct DeviceConfig {
     pub lane_stack: usize,
     /// How kernels run. Default: the fast mode.
     pub mode: Mode,
+    /// Whose PTX the device runs: texts whose `.target` asks for more are refused, as drivers do. Default: 12.1, the highest there is.
+    pub compute_capability: Version,
+    /// Where it says that it is. Default: device `i` of a platform is on bus `i + 1`.
+    pub pci: Option<PciId>,
+    /// Its UUID. Default: `soft-gpu` and its number.
+    pub uuid: Option<[u8; 16]>,
+    /// What it says its clock is, in kHz. Default: 1 GHz, at which `%clock64` ticks.
+    pub clock_khz: u32,
+    /// What it says its memory's clock is, in kHz.
+    pub memory_clock_khz: u32,
+    /// What it says the width of its memory's bus is, in bits.
+    pub memory_bus_bits: u32,
+    /// What it says the size of its second-level cache is, in bytes.
+    pub l2_bytes: u32,
+    /// What it can do.
+    pub features: Features,
 }
 
 impl Default for DeviceConfig {
@@ -46,6 +117,14 @@ impl Default for DeviceConfig {
             multiprocessors: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
             lane_stack: 128 << 10,
             mode: Mode::default(),
+            compute_capability: Version::new(12, 1),
+            pci: None,
+            uuid: None,
+            clock_khz: 1_000_000,
+            memory_clock_khz: 1_000_000,
+            memory_bus_bits: 64,
+            l2_bytes: 1 << 20,
+            features: Features::default(),
         }
     }
 }
@@ -72,10 +151,28 @@ pub struct Properties {
     pub max_shared_per_block: u32,
     /// Most blocks of a cooperative launch. Each has its own thread, so there can be more than multiprocessors.
     pub max_cooperative_blocks: u32,
-    /// The compute capability whose PTX the device takes, major and minor.
-    pub compute_capability: (u32, u32),
+    /// The highest compute capability whose PTX the device takes.
+    pub compute_capability: Version,
     /// How kernels run.
     pub mode: Mode,
+    /// Its number on its platform.
+    pub index: usize,
+    /// Where it says that it is.
+    pub pci: PciId,
+    /// Its UUID.
+    pub uuid: [u8; 16],
+    /// What it says its clock is, in kHz.
+    pub clock_khz: u32,
+    /// What it says its memory's clock is, in kHz.
+    pub memory_clock_khz: u32,
+    /// What it says the width of its memory's bus is, in bits.
+    pub memory_bus_bits: u32,
+    /// What it says the size of its second-level cache is, in bytes.
+    pub l2_bytes: u32,
+    /// What it can do.
+    pub features: Features,
+    /// The CUDA version of the platform's driver.
+    pub driver_version: Version,
 }
 
 pub(crate) struct DeviceInner {
@@ -118,12 +215,19 @@ pub struct Device {
 }
 
 impl Device {
-    /// Opens a new device; every call makes another one.
+    /// Opens a new device, alone on a platform of its own; every call makes another one. Devices that are to see each other
+    /// are opened as a [`Platform`].
     ///
     /// # Errors
     ///
     /// [`Error::InvalidConfig`] where the configuration makes no sense.
     pub fn open(config: DeviceConfig) -> Result<Device, Error> {
+        let platform = Platform::new(PlatformConfig { devices: vec![config], ..PlatformConfig::default() })?;
+        Ok(platform.devices()[0].clone())
+    }
+
+    /// The device with this number on its platform.
+    pub(crate) fn new(config: DeviceConfig, index: usize, driver_version: Version) -> Result<Device, Error> {
         let bad = |reason: &str| Err(Error::InvalidConfig { reason: reason.to_owned() });
         if config.memory == 0 {
             return bad("`memory` must be at least one byte");
@@ -144,8 +248,18 @@ impl Device {
             max_grid: [i32::MAX as u32, 65_535, 65_535],
             max_shared_per_block: MAX_SHARED_PER_BLOCK,
             max_cooperative_blocks: config.multiprocessors.saturating_mul(4).saturating_add(64),
-            compute_capability: (7, 0),
+            compute_capability: config.compute_capability,
             mode: config.mode,
+            index,
+            // A platform has at most `MAX_DEVICES`, so the bus is never beyond its range.
+            pci: config.pci.unwrap_or(PciId { domain: 0, bus: index as u8 + 1, device: 0 }),
+            uuid: config.uuid.unwrap_or_else(|| uuid(index)),
+            clock_khz: config.clock_khz,
+            memory_clock_khz: config.memory_clock_khz,
+            memory_bus_bits: config.memory_bus_bits,
+            l2_bytes: config.l2_bytes,
+            features: config.features,
+            driver_version,
         };
         let memory = Arc::new(Memory::new(config.memory, config.mode.checked));
         Ok(Device { inner: Arc::new(DeviceInner { properties, memory, lane_stack: config.lane_stack }) })
@@ -188,8 +302,15 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`], or [`Error::EmptyAllocation`] for zero bytes.
+    /// [`Error::OutOfMemory`], [`Error::EmptyAllocation`] for zero bytes, or [`Error::NotSupported`] where the device cannot map
+    /// host memory.
     pub fn alloc_mapped(&self, bytes: usize) -> Result<MappedMemory, Error> {
+        if !self.inner.properties.features.map_host_memory {
+            return Err(Error::NotSupported {
+                device: self.inner.properties.name.clone(),
+                what: "mapped host memory",
+            });
+        }
         self.inner.memory.allocate(bytes, Origin::Mapped).map(MappedMemory)
     }
 
@@ -228,6 +349,13 @@ impl Device {
     pub unsafe fn launch(&self, f: &Function, cfg: &LaunchConfig, args: &[Arg]) -> Result<Launch, Error> {
         Launch::start(&self.inner, f, cfg, args)
     }
+}
+
+/// `soft-gpu` and the device's number.
+fn uuid(index: usize) -> [u8; 16] {
+    let mut uuid = *b"soft-gpu\0\0\0\0\0\0\0\0";
+    uuid[8..].copy_from_slice(&(index as u64).to_be_bytes());
+    uuid
 }
 
 impl std::fmt::Debug for Device {

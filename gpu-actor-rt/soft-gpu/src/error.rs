@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::check::Violation;
+use crate::version::Version;
 
 /// Why a piece of PTX text was refused.
 ///
@@ -41,6 +42,20 @@ pub enum LoadErrorKind {
     Type,
     /// Valid PTX perhaps, but this device does not know it. The token is the instruction, modifier or type.
     Unsupported,
+    /// The text's `.version` is newer than the driver takes.
+    DriverTooOld {
+        /// The text's version.
+        ptx: Version,
+        /// The newest that the driver takes.
+        newest: Version,
+    },
+    /// The text's `.target` is not for this device.
+    WrongTarget {
+        /// The compute capability that the text is for.
+        target: Version,
+        /// The device's.
+        device: Version,
+    },
     /// The code generator refused what this crate handed it, which is a defect of this crate.
     Internal,
 }
@@ -182,6 +197,14 @@ pub enum Error {
     InvalidConfig {
         /// Which field, and what it must be.
         reason: String,
+    },
+    /// The device was configured without this [feature](crate::Features).
+    #[error("`{device}` does not support {what}")]
+    NotSupported {
+        /// The device's name.
+        device: String,
+        /// The feature.
+        what: &'static str,
     },
     /// The operating system refused a thread, a stack or memory.
     #[error("the operating system refused {what}: {reason}")]

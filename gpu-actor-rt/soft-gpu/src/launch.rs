@@ -331,6 +331,10 @@ impl Launch {
                 device: device_flavour.to_string(),
             });
         }
+        if config.cooperative && !device.properties.features.cooperative_launch {
+            let device = device.properties.name.clone();
+            return Err(Error::NotSupported { device, what: "cooperative launches" });
+        }
         let blocks = check_shape(device, function.entry(), config)?;
         let params = encode_params(function.entry(), args)?;
         let workers = if config.cooperative { blocks } else { blocks.min(device.properties.multiprocessors) };

@@ -65,7 +65,11 @@ pub struct Module {
 impl Module {
     pub(crate) fn load(device: &Arc<DeviceInner>, text: &str) -> Result<Module, LoadError> {
         let start = Instant::now();
-        let program = ptx::parse(text)?;
+        let reader = ptx::Reader {
+            driver: device.properties.driver_version,
+            device: device.properties.compute_capability,
+        };
+        let program = ptx::parse(text, reader)?;
         let parse = start.elapsed();
         let start = Instant::now();
         let compiled = compile(device, &program, text)?;

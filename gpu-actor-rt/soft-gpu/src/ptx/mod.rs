@@ -9,4 +9,4 @@ mod constant;
 mod lexer;
 mod parser;
 
-pub(crate) use parser::parse;
+pub(crate) use parser::{Reader, parse};

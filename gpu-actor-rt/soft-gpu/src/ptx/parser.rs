@@ -3,16 +3,26 @@
 use super::ast::{Function, Name, Program, Signature, Space, Ty, Variable};
 use super::lexer::{Kind, Token, tokens};
 use crate::error::{LoadError, LoadErrorKind};
+use crate::version::{Version, check_ptx, check_target};
 
 /// Deepest nesting of scopes and expressions: a bound on the parser's stack.
 const MAX_DEPTH: u32 = 64;
 /// Largest variable in bytes.
 const MAX_VARIABLE: u64 = 1 << 30;
 
+/// Who is to run a text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader {
+    /// The CUDA version of the driver.
+    pub(crate) driver: Version,
+    /// The compute capability of the device.
+    pub(crate) device: Version,
+}
+
 /// Reads a whole text.
-pub(crate) fn parse(text: &str) -> Result<Program<'_>, LoadError> {
+pub(crate) fn parse(text: &str, reader: Reader) -> Result<Program<'_>, LoadError> {
     let tokens = tokens(text)?;
-    let mut parser = Parser { tokens: &tokens, at: 0, depth: 0 };
+    let mut parser = Parser { tokens: &tokens, at: 0, depth: 0, reader };
     parser.program()
 }
 
@@ -20,6 +30,7 @@ pub(super) struct Parser<'t, 'a> {
     tokens: &'t [Token<'a>],
     at: usize,
     depth: u32,
+    reader: Reader,
 }
 
 pub(super) type Parse<T> = Result<T, LoadError>;
@@ -108,14 +119,13 @@ impl<'a> Parser<'_, 'a> {
         let version = token
             .text
             .split_once('.')
-            .and_then(|(major, minor)| Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?)));
-        let Some((major, _)) = version else { return self.error("expected a version such as `7.0`") };
+            .and_then(|(major, minor)| Some(Version::new(major.parse().ok()?, minor.parse().ok()?)));
+        let Some(version) = version else { return self.error("expected a version such as `7.0`") };
         self.next();
-        if (1..=9).contains(&major) {
-            Ok(())
-        } else {
-            Err(unsupported(token, "no such PTX version is known"))
+        if version.major == 0 {
+            return Err(unsupported(token, "no such PTX version is known"));
         }
+        check_ptx(version, token.line, self.reader.driver)
     }
 
     fn top_level(&mut self, program: &mut Program<'a>) -> Parse<()> {
@@ -127,7 +137,8 @@ impl<'a> Parser<'_, 'a> {
             ".target" => {
                 self.next();
                 loop {
-                    self.name()?;
+                    let target = self.name()?;
+                    check_target(target.text, target.line, self.reader.device)?;
                     if !self.eat(b',') {
                         return Ok(());
                     }
