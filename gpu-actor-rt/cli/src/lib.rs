@@ -18,7 +18,9 @@
 //! the same facts as the text; a command ends with 0 where all is well, with 1 where what it looked at has a problem, and
 //! with 2 where it could not do its work.
 
+mod doctor;
 mod error;
+mod nvml;
 mod output;
 mod ptx;
 
@@ -26,6 +28,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use gpu_actor_rt::device::DeviceChoice;
 
 use error::CliError;
 use output::Report;
@@ -40,12 +43,16 @@ struct Cli {
     /// Print one JSON value instead of text.
     #[arg(long, global = true)]
     json: bool,
+    /// The device to run on: auto, soft, cuda or cuda:<index>. GPU_ACTOR_DEVICE in the environment overrides it.
+    #[arg(long, global = true, default_value = "auto")]
+    device: DeviceChoice,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Doctor(doctor::Options),
     Ptx(ptx::Options),
 }
 
@@ -81,6 +88,7 @@ pub fn run_with<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A
 
 fn perform(cli: Cli) -> Result<Report, CliError> {
     match cli.command {
+        Command::Doctor(options) => Ok(doctor::run(&options, &cli.device)),
         Command::Ptx(options) => ptx::run(&options),
     }
 }

@@ -278,7 +278,7 @@ impl Shared {
         progress.workers -= 1;
         if progress.workers == 0 {
             progress.stopped_early |= self.next_block.load(Ordering::Relaxed) < u64::from(self.blocks);
-            self.device.fabric.launch_ended(self.device.properties.index);
+            self.device.memory.launch_ended();
             progress.ended = true;
             drop(progress);
             self.ended.notify_all();
@@ -361,7 +361,7 @@ impl Launch {
             progress: Mutex::new(Progress { workers, failure: None, stopped_early: false, ended: false }),
             ended: Condvar::new(),
         });
-        device.fabric.launch_started(device.properties.index);
+        device.memory.launch_started();
         let launch = Launch { shared: Arc::clone(&shared), threads: Mutex::new(Vec::with_capacity(workers)) };
         for worker in 0..workers {
             let mine = Arc::clone(&shared);
