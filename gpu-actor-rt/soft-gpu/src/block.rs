@@ -317,7 +317,7 @@ impl<'a> Worker<'a> {
             lanes: Vec::with_capacity(lanes as usize),
             arrived: Default::default(),
             short_sleeps: Cell::new(0),
-            checks: device.properties.mode.checked.then(|| Checks::new(&device.memory, total_shared)),
+            checks: device.properties.mode.checked.then(|| Checks::new(device, total_shared)),
             turns,
         };
         let grid = launch.config.grid;

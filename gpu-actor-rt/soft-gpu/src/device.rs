@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, LoadError};
+use crate::fabric::Fabric;
 use crate::launch::{Arg, Launch, LaunchConfig};
 use crate::memory::{DeviceMemory, MappedMemory, Memory, MemoryInfo, Origin};
 use crate::mode::Mode;
@@ -178,6 +179,7 @@ pub struct Properties {
 pub(crate) struct DeviceInner {
     pub(crate) properties: Properties,
     pub(crate) memory: Arc<Memory>,
+    pub(crate) fabric: Arc<Fabric>,
     pub(crate) lane_stack: usize,
 }
 
@@ -227,7 +229,12 @@ impl Device {
     }
 
     /// The device with this number on its platform.
-    pub(crate) fn new(config: DeviceConfig, index: usize, driver_version: Version) -> Result<Device, Error> {
+    pub(crate) fn new(
+        config: DeviceConfig,
+        index: usize,
+        driver_version: Version,
+        fabric: &Arc<Fabric>,
+    ) -> Result<Device, Error> {
         let bad = |reason: &str| Err(Error::InvalidConfig { reason: reason.to_owned() });
         if config.memory == 0 {
             return bad("`memory` must be at least one byte");
@@ -261,8 +268,13 @@ impl Device {
             features: config.features,
             driver_version,
         };
-        let memory = Arc::new(Memory::new(config.memory, config.mode.checked));
-        Ok(Device { inner: Arc::new(DeviceInner { properties, memory, lane_stack: config.lane_stack }) })
+        let inner = DeviceInner {
+            properties,
+            memory: Arc::clone(fabric.memory(index)?),
+            fabric: Arc::clone(fabric),
+            lane_stack: config.lane_stack,
+        };
+        Ok(Device { inner: Arc::new(inner) })
     }
 
     /// What the device is like.
@@ -344,7 +356,7 @@ impl Device {
     ///
     /// The kernel reads and writes host memory at whatever addresses it computes. With these arguments it must only
     /// touch memory that may be touched so: allocations of a device of this process, live for as long as the
-    /// launch uses them, and never while the host holds a reference to plain data in them. On a
+    /// launch uses them (which those of this device are, and those of peers that it has access to, even if dropped), and never while the host holds a reference to plain data in them. On a
     /// [checked](Mode::checked) device only the last of these is left to the caller.
     pub unsafe fn launch(&self, f: &Function, cfg: &LaunchConfig, args: &[Arg]) -> Result<Launch, Error> {
         Launch::start(&self.inner, f, cfg, args)

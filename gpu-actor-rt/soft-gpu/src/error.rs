@@ -198,6 +198,40 @@ pub enum Error {
         /// Which field, and what it must be.
         reason: String,
     },
+    /// The platform has no device of that number.
+    #[error("no device {index}: the platform has {count}, counted from 0")]
+    NoSuchDevice {
+        /// The number asked for.
+        index: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// Nothing that peers could use connects the two devices, or they are the same.
+    #[error(
+        "device {from} cannot have peer access to device {to}: no link between them that peers could use"
+    )]
+    PeerNotSupported {
+        /// Who asked for access.
+        from: usize,
+        /// Whose memory it asked for.
+        to: usize,
+    },
+    /// Peer access was enabled before.
+    #[error("device {from} has peer access to device {to} already")]
+    PeerAlreadyEnabled {
+        /// Who has access.
+        from: usize,
+        /// Whose memory it is.
+        to: usize,
+    },
+    /// Peer access is not enabled.
+    #[error("device {from} has no peer access to device {to}; enable it first")]
+    PeerNotEnabled {
+        /// Who has no access.
+        from: usize,
+        /// Whose memory it is.
+        to: usize,
+    },
     /// The device was configured without this [feature](crate::Features).
     #[error("`{device}` does not support {what}")]
     NotSupported {

@@ -278,7 +278,7 @@ impl Shared {
         progress.workers -= 1;
         if progress.workers == 0 {
             progress.stopped_early |= self.next_block.load(Ordering::Relaxed) < u64::from(self.blocks);
-            self.device.memory.launch_ended();
+            self.device.fabric.launch_ended(self.device.properties.index);
             progress.ended = true;
             drop(progress);
             self.ended.notify_all();
@@ -361,7 +361,7 @@ impl Launch {
             progress: Mutex::new(Progress { workers, failure: None, stopped_early: false, ended: false }),
             ended: Condvar::new(),
         });
-        device.memory.launch_started();
+        device.fabric.launch_started(device.properties.index);
         let launch = Launch { shared: Arc::clone(&shared), threads: Mutex::new(Vec::with_capacity(workers)) };
         for worker in 0..workers {
             let mine = Arc::clone(&shared);

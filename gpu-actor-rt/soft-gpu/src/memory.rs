@@ -50,6 +50,10 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
+    fn is_mapped(&self) -> bool {
+        matches!(self, Origin::Mapped)
+    }
+
     fn is_constant(&self) -> bool {
         matches!(self, Origin::Variable { constant: true, .. })
     }
@@ -71,11 +75,11 @@ pub(crate) struct Range {
     pub(crate) constant: bool,
 }
 
-/// The live allocations at one moment, in the order of their addresses.
+/// The live allocations that kernels of a device may touch, at one moment and in the order of their addresses.
 #[derive(Debug)]
 pub(crate) struct Ranges {
     pub(crate) epoch: u64,
-    list: Vec<Range>,
+    pub(crate) list: Vec<Range>,
 }
 
 impl Ranges {
@@ -131,7 +135,17 @@ struct Table {
     freed: VecDeque<Freed>,
     used: u64,
     quarantined: u64,
+    /// Launches that may touch any of it.
     running: usize,
+    /// Launches of other devices that may touch mapped memory alone.
+    visiting: usize,
+}
+
+impl Table {
+    /// Whether a running launch may touch the block.
+    fn is_in_use(&self, block: &Block) -> bool {
+        self.running > 0 || self.visiting > 0 && block.origin.is_mapped()
+    }
 }
 
 /// The allocation table of one device.
@@ -139,30 +153,33 @@ pub(crate) struct Memory {
     total: u64,
     /// Whether freed allocations are remembered.
     remember: bool,
-    /// Changes with every change of the live allocations.
-    epoch: AtomicU64,
+    /// Grows with every change of the live allocations; the memories of a platform have one in common.
+    epoch: Arc<AtomicU64>,
     table: Mutex<Table>,
 }
 
 impl Memory {
-    pub(crate) fn new(total: u64, remember: bool) -> Self {
-        Memory { total, remember, epoch: AtomicU64::new(0), table: Mutex::default() }
+    pub(crate) fn new(total: u64, remember: bool, epoch: Arc<AtomicU64>) -> Self {
+        Memory { total, remember, epoch, table: Mutex::default() }
     }
 
-    /// Grows with every change of the live allocations.
-    pub(crate) fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::Acquire)
-    }
-
-    /// The live allocations.
-    pub(crate) fn ranges(&self) -> Arc<Ranges> {
+    /// Adds the live allocations to a list: all of them, or the mapped ones alone.
+    pub(crate) fn collect(&self, all: bool, list: &mut Vec<Range>) {
         let table = self.table();
-        let range = |(start, block): (&u64, &Block)| Range {
+        let seen = table.live.iter().filter(|(_, block)| all || block.origin.is_mapped());
+        list.extend(seen.map(|(start, block)| Range {
             start: *start,
             end: start + block.len as u64,
             constant: block.origin.is_constant(),
-        };
-        Arc::new(Ranges { epoch: self.epoch(), list: table.live.iter().map(range).collect() })
+        }));
+    }
+
+    /// The live allocation that holds an address: where it begins, its length, and whether it is mapped memory.
+    pub(crate) fn find(&self, address: u64) -> Option<(u64, u64, bool)> {
+        let table = self.table();
+        let (start, block) = table.live.range(..=address).next_back()?;
+        let len = block.len as u64;
+        (address - start < len).then(|| (*start, len, block.origin.is_mapped()))
     }
 
     /// The allocation at an address or nearest to it: live ones first, then freed ones that held it, then whatever is near.
@@ -223,7 +240,7 @@ impl Memory {
             let freed = Freed { start: address, len: block.len as u64, origin: block.origin.clone() };
             table.freed.push_back(freed);
         }
-        if table.running > 0 {
+        if table.is_in_use(&block) {
             table.quarantined += block.len as u64;
             table.quarantine.push(block);
         } else {
@@ -231,22 +248,40 @@ impl Memory {
         }
     }
 
-    /// A launch starts: nothing is given back until [`Memory::launch_ended`].
-    pub(crate) fn launch_started(&self) {
-        self.table().running += 1;
+    /// A launch starts: nothing that it may touch is given back until [`Memory::launch_ended`]. That is all of it, or mapped
+    /// memory alone.
+    pub(crate) fn launch_started(&self, all: bool) {
+        let mut table = self.table();
+        if all {
+            table.running += 1;
+        } else {
+            table.visiting += 1;
+        }
     }
 
     /// A launch has ended, and none of its threads runs device code any more.
-    pub(crate) fn launch_ended(&self) {
+    pub(crate) fn launch_ended(&self, all: bool) {
         let mut table = self.table();
-        table.running -= 1;
-        if table.running == 0 {
-            table.used -= table.quarantined;
-            table.quarantined = 0;
-            let freed = std::mem::take(&mut table.quarantine);
+        if all {
+            table.running -= 1;
+        } else {
+            table.visiting -= 1;
+        }
+        if table.running == 0 && !table.quarantine.is_empty() {
+            let (kept, freed): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut table.quarantine).into_iter().partition(|block| table.is_in_use(block));
+            let bytes: u64 = freed.iter().map(|block| block.len as u64).sum();
+            table.quarantine = kept;
+            table.quarantined -= bytes;
+            table.used -= bytes;
             drop(table);
             drop(freed);
         }
+    }
+
+    /// Whether the range lies in one live allocation.
+    pub(crate) fn check(&self, address: u64, len: usize) -> Result<(), Error> {
+        if len == 0 { Ok(()) } else { self.with_range(address, len, |_| ()) }
     }
 
     /// Runs `access` on the range while the table is locked, so that the range cannot be given back meanwhile.

@@ -6,9 +6,12 @@
 mod parse;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use crate::device::{Device, DeviceConfig};
 use crate::error::Error;
+use crate::fabric::{Fabric, Link, Links, Traffic};
+use crate::memory::Memory;
 use crate::version::Version;
 
 pub use parse::PlatformError;
@@ -25,6 +28,8 @@ pub const MAX_DEVICES: usize = 64;
 /// |---|---|
 /// | `devices=<n>` | so many devices, at most 64; default 1 |
 /// | `driver=<major>.<minor>` | the CUDA version of the driver |
+/// | `links=<link>` | what connects all devices: `nvlink`, `pcie` or `none`; default `pcie` |
+/// | `link=<a>-<b>:<link>` | what connects two of them, such as `link=0-1:nvlink` |
 /// | `name=<text>` | the devices' name |
 /// | `memory=<n>` | memory of each, in bytes or with `K`, `M`, `G` after the number (powers of 1024) |
 /// | `sms=<n>` | multiprocessors of each |
@@ -55,12 +60,32 @@ pub struct PlatformConfig {
     /// The CUDA version of the driver, which decides what PTX it takes. Default: 13.5, whose PTX 9.5 is the newest that this crate
     /// was tested on.
     pub driver_version: Version,
+    /// What connects the devices. Default: PCI Express.
+    pub links: Links,
 }
 
 impl Default for PlatformConfig {
     fn default() -> Self {
-        PlatformConfig { devices: vec![DeviceConfig::default()], driver_version: Version::new(13, 5) }
+        PlatformConfig {
+            devices: vec![DeviceConfig::default()],
+            driver_version: Version::new(13, 5),
+            links: Links::default(),
+        }
     }
+}
+
+/// The allocation that holds an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// The number of the device whose memory it is.
+    pub device: usize,
+    /// Its first address.
+    pub start: u64,
+    /// Its length in bytes.
+    pub len: u64,
+    /// Whether it is [`MappedMemory`](crate::MappedMemory).
+    pub mapped: bool,
 }
 
 /// Several virtual devices and what connects them. Cheap to clone: clones are the same platform.
@@ -84,6 +109,7 @@ pub struct Platform {
 struct Inner {
     devices: Vec<Device>,
     driver_version: Version,
+    fabric: Arc<Fabric>,
 }
 
 impl Platform {
@@ -97,12 +123,22 @@ impl Platform {
             let reason = format!("{} devices, a platform has at most {MAX_DEVICES}", config.devices.len());
             return Err(Error::InvalidConfig { reason });
         }
+        if let Some(index) = config.links.highest().filter(|index| *index >= config.devices.len()) {
+            let reason = format!("a link to device {index}, the platform has {}", config.devices.len());
+            return Err(Error::InvalidConfig { reason });
+        }
+        let epoch = Arc::new(AtomicU64::new(0));
+        let memory = |device: &DeviceConfig| {
+            Arc::new(Memory::new(device.memory, device.mode.checked, Arc::clone(&epoch)))
+        };
+        let memories = config.devices.iter().map(memory).collect();
+        let fabric = Arc::new(Fabric::new(memories, config.links, Arc::clone(&epoch)));
         let driver_version = config.driver_version;
         let devices = config.devices.into_iter().enumerate();
         let devices = devices
-            .map(|(index, config)| Device::new(config, index, driver_version))
+            .map(|(index, config)| Device::new(config, index, driver_version, &fabric))
             .collect::<Result<_, _>>()?;
-        Ok(Platform { inner: Arc::new(Inner { devices, driver_version }) })
+        Ok(Platform { inner: Arc::new(Inner { devices, driver_version, fabric }) })
     }
 
     /// The devices, by number.
@@ -113,5 +149,83 @@ impl Platform {
     /// The CUDA version of the driver.
     pub fn driver_version(&self) -> Version {
         self.inner.driver_version
+    }
+
+    /// What connects two devices. A device is no peer of itself, and neither is a number that no device has.
+    pub fn link(&self, a: usize, b: usize) -> Link {
+        self.inner.fabric.link(a, b)
+    }
+
+    /// Lets kernels of device `from` touch memory of device `to`. It is for one direction.
+    ///
+    /// A [checked](crate::Mode::checked) device refuses such accesses without it. In the fast mode they work all the same, since device
+    /// addresses are host addresses; what the call does there is to keep `to`'s memory while kernels of `from` run, as with its own.
+    /// [Mapped](Device::alloc_mapped) memory is for all devices without it.
+    ///
+    /// ```
+    /// use soft_gpu::{Error, Platform};
+    ///
+    /// let platform = Platform::new("devices=2,links=nvlink".parse()?)?;
+    /// platform.enable_peer(0, 1)?;
+    /// assert!(platform.peer_enabled(0, 1) && !platform.peer_enabled(1, 0));
+    /// assert_eq!(platform.enable_peer(0, 1), Err(Error::PeerAlreadyEnabled { from: 0, to: 1 }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PeerNotSupported`] where no link allows it, [`Error::PeerAlreadyEnabled`], [`Error::NoSuchDevice`].
+    pub fn enable_peer(&self, from: usize, to: usize) -> Result<(), Error> {
+        self.inner.fabric.enable(from, to)
+    }
+
+    /// Takes back what [`enable_peer`](Self::enable_peer) gave. Checked kernels that run notice at their next access.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PeerNotEnabled`], [`Error::NoSuchDevice`].
+    pub fn disable_peer(&self, from: usize, to: usize) -> Result<(), Error> {
+        self.inner.fabric.disable(from, to)
+    }
+
+    /// Whether kernels of device `from` may touch memory of device `to`.
+    pub fn peer_enabled(&self, from: usize, to: usize) -> bool {
+        self.inner.fabric.is_enabled(from, to)
+    }
+
+    /// Copies `bytes` from address `src` of device `from` to address `dst` of device `to`, which may be the same. It needs no peer
+    /// access; without it, bytes count as gone through the host. A running kernel may see part of the copy before the rest.
+    ///
+    /// ```
+    /// use soft_gpu::Platform;
+    ///
+    /// let platform = Platform::new("devices=2".parse()?)?;
+    /// let [first, second] = platform.devices() else { panic!("there are two") };
+    /// let (source, target) = (first.alloc(3)?, second.alloc(3)?);
+    /// first.copy_to_device(source.address(), b"abc")?;
+    /// platform.copy_peer(1, target.address(), 0, source.address(), 3)?;
+    /// let mut text = [0; 3];
+    /// second.copy_from_device(&mut text, target.address())?;
+    /// assert_eq!((&text, platform.traffic(0, 1).bytes), (b"abc", 3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidAddress`] where a range is not inside one live allocation of its device, [`Error::NoSuchDevice`]. Nothing
+    /// has been copied then.
+    pub fn copy_peer(&self, to: usize, dst: u64, from: usize, src: u64, bytes: usize) -> Result<(), Error> {
+        self.inner.fabric.copy((to, dst), (from, src), bytes)
+    }
+
+    /// What [`copy_peer`](Self::copy_peer) has brought from one device to another.
+    pub fn traffic(&self, from: usize, to: usize) -> Traffic {
+        self.inner.fabric.traffic(from, to)
+    }
+
+    /// The live allocation that holds an address, of whichever device.
+    pub fn find(&self, address: u64) -> Option<Found> {
+        let (device, start, len, mapped) = self.inner.fabric.find(address)?;
+        Some(Found { device, start, len, mapped })
     }
 }

@@ -19,9 +19,9 @@ pub use report::{AccessKind, Nearest, Violation, ViolationKind};
 pub(crate) use sites::{FunctionInfo, Site, Sites, instruction_text};
 
 use crate::block::{Block, Lane, State};
-use crate::device::WARP_SIZE;
+use crate::device::{DeviceInner, WARP_SIZE};
 use crate::error::Error;
-use crate::memory::{Memory, Ranges};
+use crate::memory::Ranges;
 
 /// Addresses below this one are null pointers with an offset.
 const NULL_PAGE: u64 = 4096;
@@ -119,7 +119,7 @@ struct Hot {
 
 /// What the checks of a block know.
 pub(crate) struct Checks<'a> {
-    memory: &'a Memory,
+    device: &'a DeviceInner,
     ranges: RefCell<Arc<Ranges>>,
     hot: Cell<Hot>,
     /// For each byte of shared memory, whether a lane has written it.
@@ -140,10 +140,10 @@ impl From<ViolationKind> for Refusal {
 }
 
 impl<'a> Checks<'a> {
-    pub(crate) fn new(memory: &'a Memory, shared: u32) -> Self {
+    pub(crate) fn new(device: &'a DeviceInner, shared: u32) -> Self {
         Checks {
-            memory,
-            ranges: RefCell::new(memory.ranges()),
+            device,
+            ranges: RefCell::new(device.fabric.ranges(device.properties.index)),
             hot: Cell::new(Hot { start: 0, end: 0, constant: false }),
             written: vec![Cell::new(false); shared as usize],
         }
@@ -206,8 +206,9 @@ impl<'a> Checks<'a> {
 
     /// Whether the range lies in one live allocation, and whether that is constant.
     fn device_range(&self, lane: &Lane, address: u64, bytes: u64) -> Option<bool> {
-        if self.memory.epoch() != self.ranges.borrow().epoch {
-            *self.ranges.borrow_mut() = self.memory.ranges();
+        let fabric = &self.device.fabric;
+        if fabric.epoch() != self.ranges.borrow().epoch {
+            *self.ranges.borrow_mut() = fabric.ranges(self.device.properties.index);
             self.hot.set(Hot { start: 0, end: 0, constant: false });
         }
         let hot = self.hot.get();
@@ -260,7 +261,15 @@ impl<'a> Checks<'a> {
                 return refusal;
             }
         }
-        refusal.nearest = self.memory.nearest(address);
+        let index = self.device.properties.index;
+        if let Some((owner, ..)) = self.device.fabric.find(address).filter(|(owner, ..)| *owner != index) {
+            refusal.kind = ViolationKind::NoPeerAccess;
+            refusal.detail = format!(
+                "the address is in memory of device {owner}, to which device {index} has no peer access"
+            );
+            return refusal;
+        }
+        refusal.nearest = self.device.memory.nearest(address);
         if let Some(nearest) = &refusal.nearest
             && nearest.freed
             && address.wrapping_sub(nearest.start) < nearest.len

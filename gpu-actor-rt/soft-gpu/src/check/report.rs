@@ -72,6 +72,8 @@ pub enum ViolationKind {
     OutOfBounds,
     /// The bytes were in an allocation that has been given back.
     UseAfterFree,
+    /// The bytes are memory of another device, and peer access to it is not enabled.
+    NoPeerAccess,
     /// The address is below the first page.
     NullAccess,
     /// The address is not a multiple of the access's size.
@@ -139,6 +141,7 @@ impl fmt::Display for Violation {
         let what = match self.kind {
             ViolationKind::OutOfBounds => "access out of bounds",
             ViolationKind::UseAfterFree => "use after free",
+            ViolationKind::NoPeerAccess => "access to a peer's memory",
             ViolationKind::NullAccess => "null access",
             ViolationKind::Misaligned => "misaligned access",
             ViolationKind::Uninitialised => "read of shared memory that nobody has written",

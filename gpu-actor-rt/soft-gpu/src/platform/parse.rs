@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use super::{MAX_DEVICES, PlatformConfig};
 use crate::device::DeviceConfig;
+use crate::fabric::{Link, Links};
 use crate::mode::Mode;
 
 /// A text that says no platform.
@@ -16,7 +17,7 @@ pub struct PlatformError {
     pub reason: String,
 }
 
-const SETTINGS: &str = "use devices=<n>, driver=<version>, or, for all devices or with `<device>.` in front for one: name=, \
+const SETTINGS: &str = "use devices=<n>, driver=<version>, links=<link>, link=<a>-<b>:<link>, or, for all devices or with `<device>.` in front for one: name=, \
      memory=, sms=, stack=, cc=, fast, checked, deterministic:<seed>, managed=, atomics=, cooperative=, mapped=, pools=, watchdog=, ecc=";
 
 type Parsed<T> = Result<T, String>;
@@ -48,6 +49,15 @@ impl PlatformConfig {
             Some(("devices", _)) => return Ok(()),
             Some(("driver", value)) => {
                 self.driver_version = value.parse().map_err(|e: crate::VersionError| e.to_string())?;
+                return Ok(());
+            }
+            Some(("links", value)) => {
+                self.links = Links::all(link(value)?);
+                return Ok(());
+            }
+            Some(("link", value)) => {
+                let (a, b, link) = pair(value)?;
+                self.links = std::mem::take(&mut self.links).with(a, b, link);
                 return Ok(());
             }
             _ => {}
@@ -94,6 +104,25 @@ fn set_device(device: &mut DeviceConfig, setting: &str) -> Parsed<()> {
         _ => return Err(SETTINGS.to_owned()),
     }
     Ok(())
+}
+
+fn link(value: &str) -> Parsed<Link> {
+    match value {
+        "nvlink" => Ok(Link::NvLink),
+        "pcie" => Ok(Link::Pcie),
+        "none" => Ok(Link::NoPeer),
+        _ => Err("use `nvlink`, `pcie` or `none`".to_owned()),
+    }
+}
+
+/// `<a>-<b>:<link>`.
+fn pair(value: &str) -> Parsed<(usize, usize, Link)> {
+    let parts = value.split_once(':').and_then(|(pair, link)| {
+        let (a, b) = pair.split_once('-')?;
+        Some((a.parse().ok()?, b.parse().ok()?, link))
+    });
+    let (a, b, kind) = parts.ok_or("use two devices and a link, such as `link=0-1:nvlink`")?;
+    Ok((a, b, link(kind)?))
 }
 
 fn yes(value: &str) -> Parsed<bool> {
@@ -158,6 +187,10 @@ mod tests {
             "driver=12",
             "deterministic:x",
             "x.memory=1",
+            "links=rope",
+            "link=0:nvlink",
+            "link=0-1",
+            "link=0-one:pcie",
         ] {
             let error = format!("sms=2,{part},cc=9.0").parse::<PlatformConfig>().unwrap_err();
             assert_eq!(error.part, part, "{error}");
