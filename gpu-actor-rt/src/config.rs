@@ -36,6 +36,7 @@ pub struct Config {
     pub(crate) drift_bound: Duration,
     pub(crate) max_pending_asks: u32,
     pub(crate) fault_history: usize,
+    pub(crate) slice: Option<Duration>,
     pub(crate) device: DeviceChoice,
     pub(crate) soft: Option<SoftConfig>,
     pub(crate) actors: Option<Vec<fn() -> &'static ActorInfo>>,
@@ -58,6 +59,7 @@ impl Default for Config {
             drift_bound: Duration::from_mins(1),
             max_pending_asks: 1 << 20,
             fault_history: 1024,
+            slice: None,
             device: DeviceChoice::Auto,
             soft: None,
             actors: None,
@@ -156,6 +158,43 @@ impl Config {
         self
     }
 
+    /// Bounded-slice mode: the ring kernel leaves the device after so long, between two messages, and is launched again as
+    /// long as there is something to do. Default: one launch for the system's whole life.
+    ///
+    /// For devices that do not let a kernel run for ever: one that also drives a display, where a watchdog ends what runs
+    /// for seconds, or one behind WSL2. A worker looks at the time after each batch of at most [`lanes`](Self::lanes)
+    /// messages, so a launch takes up to the slice and one such batch; [`budget`](Self::budget) bounds a message. An idle
+    /// system has no kernel on the device, and pays for a launch with its next message. Promises of order, delivery and
+    /// counters are the same. At least a microsecond; 10 to 100 ms are reasonable.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use gpu_actor_rt::prelude::*;
+    ///
+    /// # #[gpu_actor]
+    /// # #[derive(Default)]
+    /// # struct Account { balance: u64 }
+    /// # #[gpu_actor]
+    /// # impl Account {
+    /// #     #[handler]
+    /// #     fn deposit(&mut self, amount: u64) -> u64 { self.balance += amount; self.balance }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> gpu_actor_rt::Result<()> {
+    /// let system = ActorSystem::start(Config::default().slice(Duration::from_millis(20))).await?;
+    /// let alice = system.actor::<Account>("alice");
+    /// assert_eq!(alice.deposit(5).await?, 5);
+    /// std::thread::sleep(Duration::from_millis(100)); // The kernel has left the device by now.
+    /// assert_eq!(alice.deposit(5).await?, 10);
+    /// println!("{} launches", system.stats().launches);
+    /// system.shutdown().await
+    /// # }
+    /// ```
+    pub fn slice(mut self, slice: Duration) -> Self {
+        self.slice = Some(slice);
+        self
+    }
+
     /// The device to run on: a [`DeviceChoice`], or what turns into one: the options of a software GPU or of a CUDA device, or
     /// a device that the program has opened. Default: [`DeviceChoice::Auto`].
     ///
@@ -229,6 +268,13 @@ impl Config {
                 why: "Config::device names the device; give its options there, or where it is opened",
             });
         }
+        if let Some(slice) = self.slice.filter(|slice| *slice < Duration::from_micros(1)) {
+            return Err(Error::Config {
+                option: "slice",
+                value: format!("{slice:?}"),
+                why: "a slice is at least a microsecond; leave it out for a kernel without an end",
+            });
+        }
         range("fault_history", self.fault_history as u64, 1, 1 << 24)?;
         Ok(Settings { workers, config: self })
     }
@@ -279,6 +325,7 @@ mod tests {
         assert_eq!(refused(Config::default().lanes(33)), "lanes");
         assert_eq!(refused(Config::default().host_inbox(0)), "host_inbox");
         assert_eq!(refused(Config::default().budget(0)), "budget");
+        assert_eq!(refused(Config::default().slice(Duration::ZERO)), "slice");
         assert_eq!(refused(Config::default().max_pending_asks(0)), "max_pending_asks");
         let device = crate::device::soft::Soft::open(&SoftConfig::default()).unwrap();
         let both = Config::default().device(std::sync::Arc::new(device)).soft(SoftConfig::default());

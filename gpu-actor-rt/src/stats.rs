@@ -48,6 +48,9 @@ pub struct Stats {
     /// Passes of the workers' loops, reported every 256 passes and before a worker sleeps: grows while workers are alive,
     /// whether or not there are messages.
     pub heartbeats: u64,
+    /// Launches of the ring kernel: 1, and in [bounded-slice mode](crate::Config::slice) one more for every slice of time in
+    /// which there was something to do.
+    pub launches: u64,
     /// How long the device's compiler took; zero if an earlier system of the process had the same actor types.
     pub jit: Duration,
 }

@@ -171,6 +171,8 @@ pub mod root {
     pub const SCRATCH: u64 = 104;
     /// Word: bytes of scratch of one lane, at least [`scratch::OUTBOX`](super::scratch::OUTBOX) and the outbox.
     pub const SCRATCH_STRIDE: u64 = 112;
+    /// Word: nanoseconds of a launch's slice of time, after which every worker leaves; 0 if a launch has no end of its own.
+    pub const SLICE: u64 = 120;
     /// Bytes of the record.
     pub const SIZE: u64 = 128;
 }
@@ -207,13 +209,18 @@ pub mod control {
     pub const CLOCK_HOST_BASE: u64 = 144;
     /// Word: signed correction of the rate, in units of 2^-32: host time advances by `d + (d * rate >> 32)`.
     pub const CLOCK_RATE: u64 = 152;
+    /// Word: number of the host's last question for the device's time. Worker 0 answers in its line, see
+    /// [`line::CLOCK_ANSWER`](super::line::CLOCK_ANSWER).
+    pub const CLOCK_REQUEST: u64 = 160;
     /// Word: 1 while the host's poller sleeps and wants a signal for the next completion.
     pub const POLLER_SLEEPING: u64 = 256;
     /// Bytes of the block.
     pub const SIZE: u64 = 384;
 }
 
-/// A worker's record: where its rings are. Written by the host before the launch, constant afterwards.
+/// A worker's record: where its rings are, and from [`HOST_HEAD`](worker::HOST_HEAD) on what it must know in its next
+/// launch. The host writes it before the first launch; afterwards the first line is constant and the others are the
+/// worker's own.
 pub mod worker {
     /// Word: address of the host inbox's slots (mapped pinned).
     pub const HOST_INBOX: u64 = 0;
@@ -229,8 +236,42 @@ pub mod worker {
     pub const LINE: u64 = 40;
     /// Word: address of the spill ring's ticket counter (device memory, a line of its own).
     pub const SPILL_TICKET: u64 = 48;
+    /// Word: messages taken from the host inbox. This one and those below are written when a launch's slice is over.
+    pub const HOST_HEAD: u64 = 128;
+    /// Word: messages taken from the device inbox.
+    pub const DEVICE_HEAD: u64 = 136;
+    /// Word: messages taken from the spill ring.
+    pub const SPILL_HEAD: u64 = 144;
+    /// Word: completions written.
+    pub const COMPLETED: u64 = 152;
+    /// Word: as [`line::HANDLED`](super::line::HANDLED).
+    pub const HANDLED: u64 = 160;
+    /// Word: as [`line::FAULTED`](super::line::FAULTED).
+    pub const FAULTED: u64 = 168;
+    /// Word: as [`line::SENT`](super::line::SENT).
+    pub const SENT: u64 = 176;
+    /// Word: as [`line::DEAD_LETTERS`](super::line::DEAD_LETTERS).
+    pub const DEAD_LETTERS: u64 = 184;
+    /// Word: as [`line::SPILLED`](super::line::SPILLED).
+    pub const SPILLED: u64 = 192;
+    /// Word: as [`line::ACTIVATED`](super::line::ACTIVATED).
+    pub const ACTIVATED: u64 = 200;
+    /// Word: as [`line::HEARTBEAT`](super::line::HEARTBEAT).
+    pub const HEARTBEAT: u64 = 208;
+    /// Word: the sequence number of the clock's parameters that the worker has, `u64::MAX` before it has any.
+    pub const CLOCK_SEQ: u64 = 216;
+    /// Word: as [`control::CLOCK_DEVICE_BASE`](super::control::CLOCK_DEVICE_BASE).
+    pub const CLOCK_DEVICE_BASE: u64 = 224;
+    /// Word: as [`control::CLOCK_HOST_BASE`](super::control::CLOCK_HOST_BASE).
+    pub const CLOCK_HOST_BASE: u64 = 232;
+    /// Word: as [`control::CLOCK_RATE`](super::control::CLOCK_RATE).
+    pub const CLOCK_RATE: u64 = 240;
+    /// Word: device nanoseconds at the begin of this launch.
+    pub const BEGUN: u64 = 256;
+    /// Word: the last question for the time that the worker answered.
+    pub const CLOCK_ANSWERED: u64 = 264;
     /// Bytes of the record.
-    pub const SIZE: u64 = 128;
+    pub const SIZE: u64 = 384;
 }
 
 /// What a worker tells the host: two lines in mapped pinned memory, written by that worker alone.
@@ -243,14 +284,18 @@ pub mod line {
     pub const RUNNING: u64 = 1;
     /// State: paused at a message boundary.
     pub const PAUSED: u64 = 2;
-    /// State: has left its loop.
+    /// State: has left its loop for good. Between two launches the state stays what it was.
     pub const STOPPED: u64 = 3;
     /// Word: the last command word that the worker obeyed.
     pub const ACK: u64 = 8;
     /// Word: passes of the worker's loop.
     pub const HEARTBEAT: u64 = 16;
-    /// Word: 1 while the worker sleeps and wants a doorbell.
+    /// Word: 1 while the worker sleeps, or its launch's slice is over, and it wants a doorbell.
     pub const SLEEPING: u64 = 24;
+    /// Word, of worker 0 alone: the host's [`control::CLOCK_REQUEST`](super::control::CLOCK_REQUEST) that was answered last.
+    pub const CLOCK_ANSWER: u64 = 32;
+    /// Word, of worker 0 alone: device nanoseconds (`%globaltimer`) when it saw that request.
+    pub const CLOCK_TIME: u64 = 40;
     /// Word: messages whose handler returned. The counters are in the second line.
     pub const HANDLED: u64 = 128;
     /// Word: messages that faulted.

@@ -137,6 +137,7 @@ impl Memory {
             records.set(at + worker::SPILL, arena.device(&spill.initial_bytes())?);
             records.set(at + worker::SPILL_TICKET, tickets + LINE);
             records.set(at + worker::LINE, lines[index as usize].address());
+            records.set(at + worker::CLOCK_SEQ, u64::MAX);
             inboxes.push(Inbox::new(inbox, host));
             completions.push(Completions::new(completion, done));
         }
@@ -180,6 +181,10 @@ impl Memory {
             (root::DRIFT_BOUND, u64::try_from(config.drift_bound.as_nanos()).unwrap_or(u64::MAX)),
             (root::SCRATCH, lane_memory),
             (root::SCRATCH_STRIDE, stride),
+            (
+                root::SLICE,
+                config.slice.map_or(0, |slice| u64::try_from(slice.as_nanos()).unwrap_or(u64::MAX)),
+            ),
         ] {
             record.set(offset, value);
         }

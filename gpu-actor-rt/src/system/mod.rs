@@ -7,6 +7,7 @@ mod directory;
 mod memory;
 mod poller;
 mod running;
+mod slices;
 mod waiters;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -133,8 +134,7 @@ impl ActorSystem {
         }
         let (module, jit) = tracing::debug_span!("load").in_scope(|| program.load(device.as_ref()))?;
         let calibration = Calibration::first(device.timer()?, hlc::now());
-        let (running, completions) =
-            Running::launch(device.as_ref(), &program, module.as_ref(), &settings, calibration)?;
+        let (running, completions) = Running::launch(&device, &program, &module, &settings, calibration)?;
         running.await_workers(settings.config.start_timeout)?;
         let drift_bound = u64::try_from(settings.config.drift_bound.as_nanos()).unwrap_or(u64::MAX);
         let inner = Arc::new(Inner {
@@ -229,6 +229,7 @@ impl ActorSystem {
             in_flight: counters.in_flight(),
             activated: counters.activated,
             heartbeats: counters.heartbeats,
+            launches: inner.running.launches(),
             jit: inner.jit,
         }
     }

@@ -3,16 +3,17 @@
 //! Rules kept here: memory outlives the launch (field order); the host's commands carry an epoch that every worker
 //! echoes; counters are read so that "nothing is left" is never said too early.
 
-use std::sync::atomic::{Ordering, fence};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use kernels_ptx::abi::{control, line};
 
 use super::directory::Directory;
 use super::memory::Memory;
+use super::slices::{Launcher, Slices};
 use crate::config::Settings;
-use crate::device::{Device, LaunchRequest, LaunchStatus, Launched, LoadedModule};
+use crate::device::{Device, LaunchStatus, Launched, LoadedModule};
 use crate::error::{Error, Result};
 use crate::hlc::Calibration;
 use crate::program::Program;
@@ -25,9 +26,10 @@ use crate::sync::Words;
 pub(crate) struct Running {
     // First: dropping a launch ends it, and only then may the memory go.
     launched: Box<dyn Launched>,
-    pub(crate) memory: Memory,
+    pub(crate) memory: Arc<Memory>,
     pub(crate) directory: Directory,
     orders: Mutex<Orders>,
+    launches: Arc<AtomicU64>,
 }
 
 /// The orders given so far.
@@ -53,6 +55,24 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// The counters: what is finished first, then what began, so that the difference is never too small.
+    pub(super) fn read(memory: &Memory) -> Self {
+        let sum = |offset| -> u64 { memory.lines.iter().map(|l| l.load(offset, Ordering::Acquire)).sum() };
+        let mut counters = Self {
+            handled: sum(line::HANDLED),
+            faulted: sum(line::FAULTED),
+            dead_letters: sum(line::DEAD_LETTERS),
+            spilled: sum(line::SPILLED),
+            activated: sum(line::ACTIVATED),
+            heartbeats: sum(line::HEARTBEAT),
+            ..Self::default()
+        };
+        fence(Ordering::SeqCst);
+        counters.sent = sum(line::SENT);
+        counters.accepted = memory.inboxes.iter().map(crate::ring::Inbox::accepted).sum();
+        counters
+    }
+
     /// Messages that came in and are not done.
     pub(crate) fn in_flight(&self) -> u64 {
         (self.accepted + self.sent).saturating_sub(self.handled + self.faulted + self.dead_letters)
@@ -77,27 +97,30 @@ impl Backoff {
 impl Running {
     /// Builds the memory and launches the kernel.
     pub(crate) fn launch(
-        device: &dyn Device,
+        device: &Arc<dyn Device>,
         program: &Program,
-        module: &dyn LoadedModule,
+        module: &Arc<dyn LoadedModule>,
         settings: &Settings,
         calibration: Calibration,
     ) -> Result<(Self, Vec<Completions<Mapped>>)> {
-        let (memory, completions) = Memory::build(device, program, settings, calibration)?;
+        let (memory, completions) = Memory::build(device.as_ref(), program, settings, calibration)?;
+        let memory = Arc::new(memory);
         let directory = Directory::new(program, settings.workers);
-        let request = LaunchRequest {
-            module,
-            entry: kernels_ptx::ring::ENTRY,
+        let launcher = Launcher {
+            device: Arc::clone(device),
+            module: Arc::clone(module),
+            memory: Arc::clone(&memory),
             workers: settings.workers,
             lanes: settings.config.lanes,
-            args: &[memory.root],
-            persistent: true,
         };
-        // SAFETY: the root record names live allocations of `device`, laid out by `kernels_ptx::abi`, which the verified
-        // module keeps to. They are owned by `memory`, and actors' chunks by `directory`, both of which are dropped
-        // after `launched`, whose drop ends the launch. The host touches what it shares through `Mapped` only.
-        let launched = unsafe { device.launch(&request) }?;
-        Ok((Self { launched, memory, directory, orders: Mutex::default() }, completions))
+        let launches = Arc::new(AtomicU64::new(0));
+        let launched: Box<dyn Launched> = if let Some(slice) = settings.config.slice {
+            Box::new(Slices::begin(launcher, slice, Arc::clone(&launches))?)
+        } else {
+            launches.fetch_add(1, Ordering::Relaxed);
+            launcher.launch()?
+        };
+        Ok((Self { launched, memory, directory, orders: Mutex::default(), launches }, completions))
     }
 
     /// Waits until every worker runs.
@@ -189,23 +212,14 @@ impl Running {
         }
     }
 
-    /// The counters: what is finished first, then what began, so that the difference is never too small.
+    /// The counters, as they stand.
     pub(crate) fn counters(&self) -> Counters {
-        let sum =
-            |offset| -> u64 { self.memory.lines.iter().map(|l| l.load(offset, Ordering::Acquire)).sum() };
-        let mut counters = Counters {
-            handled: sum(line::HANDLED),
-            faulted: sum(line::FAULTED),
-            dead_letters: sum(line::DEAD_LETTERS),
-            spilled: sum(line::SPILLED),
-            activated: sum(line::ACTIVATED),
-            heartbeats: sum(line::HEARTBEAT),
-            ..Counters::default()
-        };
-        fence(Ordering::SeqCst);
-        counters.sent = sum(line::SENT);
-        counters.accepted = self.memory.inboxes.iter().map(crate::ring::Inbox::accepted).sum();
-        counters
+        Counters::read(&self.memory)
+    }
+
+    /// Launches of the ring kernel so far.
+    pub(crate) fn launches(&self) -> u64 {
+        self.launches.load(Ordering::Relaxed)
     }
 
     /// The counters, after workers that have just finished had time to publish theirs.

@@ -2,7 +2,8 @@
 //!
 //! Rules kept here: one lane reads what others write (commands, inbox readiness) and the warp follows it, so all lanes
 //! take every branch around a warp operation together; an actor never runs on two lanes at once; the counters are
-//! written so that a host which reads the finished ones first sees `sent` before the messages it counts.
+//! written so that a host which reads the finished ones first sees `sent` before the messages it counts; a worker whose
+//! slice of time is over leaves between two messages, with all that it knows in its record.
 
 use super::clock;
 use super::message::{self, ACTIVATED, FAULTED, REPLIED};
@@ -127,6 +128,29 @@ pub fn announce_sleep(my_line: u64) {
     fence_sc_sys();
 }
 
+/// Worker 0, one lane: answers the host's question for the device's time, if there is a new one.
+#[gpu_fn]
+pub fn answer_clock(root_record: u64, mine: u64) {
+    let request = ld_relaxed_sys(constant(root_record, root::CONTROL).wrapping_add(control::CLOCK_REQUEST));
+    if request != ld_weak(mine.wrapping_add(worker::CLOCK_ANSWERED)) {
+        let my_line = ld_weak(mine.wrapping_add(worker::LINE));
+        st_relaxed_sys(my_line.wrapping_add(line::CLOCK_TIME), global_timer());
+        st_release_sys(my_line.wrapping_add(line::CLOCK_ANSWER), request);
+        st_weak(mine.wrapping_add(worker::CLOCK_ANSWERED), request);
+    }
+}
+
+/// Whether this launch's slice of time is over; the same answer on all lanes, which ask together.
+#[gpu_fn]
+pub fn time_is_up(root_record: u64, mine: u64, mask: u32) -> bool {
+    let slice = constant(root_record, root::SLICE);
+    if slice == 0 {
+        return false;
+    }
+    let spent = global_timer().wrapping_sub(constant(mine, worker::BEGUN));
+    shfl(mask, spent, 0) >= slice
+}
+
 /// A word of a record that the host wrote before the launch. The worker loads such words where it needs them: its cache
 /// has them at hand, and what it kept in registers all the time would limit how many warps a multiprocessor holds.
 #[gpu_fn]
@@ -134,7 +158,7 @@ pub fn constant(record: u64, offset: u64) -> u64 {
     ld_weak(record.wrapping_add(offset))
 }
 
-/// The ring kernel: every lane of every worker runs this until the host says stop.
+/// The ring kernel: every lane of every worker runs this until the host says stop, or until the launch's slice is over.
 #[gpu_fn]
 pub fn work(root_record: u64) {
     let me = crate::device::worker() as u64;
@@ -148,34 +172,46 @@ pub fn work(root_record: u64) {
     let mail = lane_memory.wrapping_add(scratch::MESSAGE);
     prepare_lane(root_record, lane_memory, me);
 
-    let mut host_head = 0u64;
-    let mut device_head = 0u64;
-    let mut spill_head = 0u64;
-    let mut completions = 0u64;
-    let mut handled = 0u64;
-    let mut faulted = 0u64;
-    let mut sent = 0u64;
-    let mut dead = 0u64;
-    let mut spilled = 0u64;
-    let mut activated = 0u64;
-    let mut heartbeat = 0u64;
-    let mut idle = 0u32;
+    // Where the last launch left off; before the first one the host wrote the beginning.
+    let mut host_head = constant(mine, worker::HOST_HEAD);
+    let mut device_head = constant(mine, worker::DEVICE_HEAD);
+    let mut spill_head = constant(mine, worker::SPILL_HEAD);
+    let mut completions = constant(mine, worker::COMPLETED);
+    let mut handled = constant(mine, worker::HANDLED);
+    let mut faulted = constant(mine, worker::FAULTED);
+    let mut sent = constant(mine, worker::SENT);
+    let mut dead = constant(mine, worker::DEAD_LETTERS);
+    let mut spilled = constant(mine, worker::SPILLED);
+    let mut activated = constant(mine, worker::ACTIVATED);
+    let mut heartbeat = constant(mine, worker::HEARTBEAT);
     // The clock's parameters, reread when the host has published new ones.
-    let mut clock_seq = u64::MAX;
-    let mut clock_device = 0u64;
-    let mut clock_host = 0u64;
-    let mut clock_rate = 0u64;
+    let mut clock_seq = constant(mine, worker::CLOCK_SEQ);
+    let mut clock_device = constant(mine, worker::CLOCK_DEVICE_BASE);
+    let mut clock_host = constant(mine, worker::CLOCK_HOST_BASE);
+    let mut clock_rate = constant(mine, worker::CLOCK_RATE);
+    let mut idle = 0u32;
     let mut acked = u64::MAX;
+    if my_lane == 0 {
+        st_weak(mine.wrapping_add(worker::BEGUN), global_timer());
+        st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::SLEEPING), 0);
+    }
+    sync_warp(mask);
 
     loop {
         // 1. Control: one lane reads, all follow.
         let mut command = 0u64;
         if my_lane == 0 {
             command = ld_acquire_sys(constant(root_record, root::CONTROL).wrapping_add(control::COMMAND));
+            if me == 0 {
+                answer_clock(root_record, mine);
+            }
         }
         command = shfl(mask, command, 0);
         let order = command & 0xff;
         if order == control::STOP {
+            if my_lane == 0 {
+                st_release_sys(constant(mine, worker::LINE).wrapping_add(line::STATE), line::STOPPED);
+            }
             break;
         }
         heartbeat = heartbeat.wrapping_add(1);
@@ -400,6 +436,9 @@ pub fn work(root_record: u64) {
                 if completed && my_lane == 0 {
                     wake_poller(constant(root_record, root::CONTROL));
                 }
+                if time_is_up(root_record, mine, mask) {
+                    break;
+                }
             }
 
             // 6. Counters, once a burst: finished work is reported after everything it caused.
@@ -456,9 +495,30 @@ pub fn work(root_record: u64) {
         if heartbeat.trailing_zeros() >= 8 && my_lane == 0 {
             st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::HEARTBEAT), heartbeat);
         }
-    }
-    sync_warp(mask);
-    if my_lane == 0 {
-        st_release_sys(constant(mine, worker::LINE).wrapping_add(line::STATE), line::STOPPED);
+        // 8. The end of the slice, after at least one pass: every launch makes progress.
+        if time_is_up(root_record, mine, mask) {
+            if my_lane == 0 {
+                st_weak(mine.wrapping_add(worker::HOST_HEAD), host_head);
+                st_weak(mine.wrapping_add(worker::DEVICE_HEAD), device_head);
+                st_weak(mine.wrapping_add(worker::SPILL_HEAD), spill_head);
+                st_weak(mine.wrapping_add(worker::COMPLETED), completions);
+                st_weak(mine.wrapping_add(worker::HANDLED), handled);
+                st_weak(mine.wrapping_add(worker::FAULTED), faulted);
+                st_weak(mine.wrapping_add(worker::SENT), sent);
+                st_weak(mine.wrapping_add(worker::DEAD_LETTERS), dead);
+                st_weak(mine.wrapping_add(worker::SPILLED), spilled);
+                st_weak(mine.wrapping_add(worker::ACTIVATED), activated);
+                st_weak(mine.wrapping_add(worker::HEARTBEAT), heartbeat);
+                st_weak(mine.wrapping_add(worker::CLOCK_SEQ), clock_seq);
+                st_weak(mine.wrapping_add(worker::CLOCK_DEVICE_BASE), clock_device);
+                st_weak(mine.wrapping_add(worker::CLOCK_HOST_BASE), clock_host);
+                st_weak(mine.wrapping_add(worker::CLOCK_RATE), clock_rate);
+                st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::HEARTBEAT), heartbeat);
+                // Whatever is accepted from here on rings the bell; whatever was accepted before is counted, and the
+                // host that finds it not handled launches again.
+                announce_sleep(constant(mine, worker::LINE));
+            }
+            break;
+        }
     }
 }
