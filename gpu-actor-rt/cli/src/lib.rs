@@ -23,6 +23,7 @@ mod error;
 mod nvml;
 mod output;
 mod ptx;
+mod validate;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ struct Cli {
 enum Command {
     Doctor(doctor::Options),
     Ptx(ptx::Options),
+    Validate(validate::Options),
 }
 
 /// Parses the process's arguments, does what they ask for, and returns the status to end with.
@@ -90,5 +92,6 @@ fn perform(cli: Cli) -> Result<Report, CliError> {
     match cli.command {
         Command::Doctor(options) => Ok(doctor::run(&options, &cli.device)),
         Command::Ptx(options) => ptx::run(&options),
+        Command::Validate(options) => validate::run(&options, &cli.device),
     }
 }

@@ -116,6 +116,20 @@ impl Soft {
         Ok(Self { device })
     }
 
+    /// A device that is there already: one of a [platform](soft_gpu::Platform), say.
+    ///
+    /// ```
+    /// use gpu_actor_rt::device::{Device, soft::Soft};
+    ///
+    /// let platform = soft_gpu::Platform::new("devices=2,1.memory=64M".parse()?)?;
+    /// let second = Soft::over(platform.devices()[1].clone());
+    /// assert_eq!(second.info().memory, 64 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn over(device: soft_gpu::Device) -> Self {
+        Self { device }
+    }
+
     fn failed(
         &self,
         action: impl Into<String>,
@@ -168,7 +182,14 @@ impl Device for Soft {
     }
 
     fn alloc(&self, kind: MemoryKind, bytes: usize) -> Result<Box<dyn Allocation>, DeviceError> {
-        let failed = |error| self.failed(format!("allocating {bytes} bytes"), error);
+        let failed = |error| match error {
+            soft_gpu::Error::OutOfMemory { .. } => DeviceError::OutOfMemory {
+                device: self.device.properties().name.clone(),
+                bytes: bytes as u64,
+                source: Box::new(error),
+            },
+            error => self.failed(format!("allocating {bytes} bytes"), error),
+        };
         Ok(match kind {
             MemoryKind::Device => Box::new(SoftMemory(self.device.alloc(bytes).map_err(failed)?)),
             // One memory for host and device: there is nothing to migrate.
@@ -305,6 +326,16 @@ impl Launched for SoftLaunch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn exhausted_memory_has_an_error_of_its_own() {
+        let device = Soft::open(&SoftConfig { memory: 1 << 20, ..SoftConfig::default() }).unwrap();
+        for kind in [MemoryKind::Device, MemoryKind::Mapped, MemoryKind::Unified] {
+            let refused = device.alloc(kind, (1 << 20) + 1).unwrap_err();
+            assert!(matches!(refused, DeviceError::OutOfMemory { bytes: 1_048_577, .. }), "{refused:?}");
+        }
+        assert!(matches!(device.alloc(MemoryKind::Device, 0), Err(DeviceError::Failed { .. })));
+    }
 
     #[test]
     fn the_environment_demands_a_mode_or_is_told_what_is_wrong() {
