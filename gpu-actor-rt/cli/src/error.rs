@@ -8,9 +8,6 @@ pub(crate) enum CliError {
     /// Standard output took nothing.
     #[error("cannot write the output")]
     Output(#[source] std::io::Error),
-    /// A platform without devices.
-    #[error("the platform that --soft asks for has no device; say `devices=1` or more")]
-    NoDevices,
     /// The report could not be written.
     #[error("cannot write the report into {}", folder.display())]
     Write {

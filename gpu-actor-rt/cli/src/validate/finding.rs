@@ -88,11 +88,16 @@ pub(crate) enum Shape {
     },
 }
 
+/// Failures of one check that are told in full; one cause can have thousands.
+const MOST_FAILURES: usize = 8;
+
 /// Everything that one check found.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Findings {
     /// What it requires and does not hold.
     pub(crate) failures: Vec<String>,
+    /// Failures beyond those.
+    pub(crate) more_failures: u64,
     /// Why it could not run.
     pub(crate) not_run: Option<String>,
     /// What the reader should know.
@@ -117,12 +122,28 @@ impl Findings {
         }
     }
 
-    /// Why the verdict is not a pass, in one line; empty if it is.
+    /// Why the verdict is not a pass: each reason.
+    pub(crate) fn reasons(&self) -> Vec<String> {
+        match self.verdict() {
+            Verdict::Pass => Vec::new(),
+            Verdict::NotRun => self.not_run.iter().cloned().collect(),
+            Verdict::Fail => {
+                let more = (self.more_failures > 0).then(|| format!("and {} more", self.more_failures));
+                self.failures.iter().cloned().chain(more).collect()
+            }
+        }
+    }
+
+    /// The same in one line; empty for a pass.
     pub(crate) fn why(&self) -> String {
-        if self.failures.is_empty() {
-            self.not_run.clone().unwrap_or_default()
+        self.reasons().join("; ")
+    }
+
+    fn fail(&mut self, failure: String) {
+        if self.failures.len() < MOST_FAILURES {
+            self.failures.push(failure);
         } else {
-            self.failures.join("; ")
+            self.more_failures += 1;
         }
     }
 }
@@ -164,7 +185,7 @@ impl Recorder {
 
     /// A failure; the check may go on.
     pub(crate) fn fail(&self, failure: impl Into<String>) {
-        self.with(|findings| findings.failures.push(failure.into()));
+        self.with(|findings| findings.fail(failure.into()));
     }
 
     /// A failure unless `holds`; gives `holds`.
@@ -182,7 +203,7 @@ impl Recorder {
             Err(Stop::NotRun(why)) => findings.not_run = Some(why),
             Err(Stop::Failed(why)) => {
                 let step = std::mem::take(&mut findings.step);
-                findings.failures.push(if step.is_empty() { why } else { format!("{step}: {why}") });
+                findings.fail(if step.is_empty() { why } else { format!("{step}: {why}") });
             }
         });
     }
@@ -248,6 +269,16 @@ mod tests {
         recorder.close(Err(Stop::NotRun("no device".into())));
         let findings = recorder.findings();
         assert_eq!((findings.verdict(), findings.why().as_str()), (Verdict::Fail, "seven is not eight"));
+    }
+
+    #[test]
+    fn a_thousand_failures_are_counted_and_some_are_told() {
+        let recorder = Recorder::default();
+        for i in 0..1000 {
+            recorder.fail(format!("number {i}"));
+        }
+        let reasons = recorder.findings().reasons();
+        assert_eq!((reasons.len(), reasons[8].as_str()), (9, "and 992 more"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use gpu_actor_rt::device::soft::Soft;
 use gpu_actor_rt::device::{self, Device, DeviceChoice, DeviceError, DeviceInfo};
 use gpu_actor_rt::prelude::*;
 use gpu_actor_rt::{Stats, hlc};
-use soft_gpu::PlatformConfig;
+use soft_gpu::{Platform, PlatformConfig};
 
 use super::actors::{Probe, Relay};
 use super::finding::{Recorder, Stop};
@@ -24,19 +24,28 @@ pub(crate) enum Effort {
     Full,
 }
 
+/// What a run is on.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// What the choice means on this machine.
+    Choice(DeviceChoice),
+    /// The first of these software GPUs, whatever the environment says of devices.
+    Platform(PlatformConfig),
+}
+
 /// What a run is about; checks share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Ground {
-    /// The device that was asked for.
-    pub(crate) choice: DeviceChoice,
-    /// The software GPUs that were asked for instead, if they were.
-    pub(crate) platform: Option<PlatformConfig>,
+    /// The device.
+    pub(crate) source: Source,
     /// How thorough the run is.
     pub(crate) effort: Effort,
     /// Workers of the ring kernels, if given.
     pub(crate) workers: Option<u32>,
     /// Lanes of a worker, if given.
     pub(crate) lanes: Option<u32>,
+    /// Length of a slice in bounded-slice mode; the kernels run without an end if not given.
+    pub(crate) slice: Option<Duration>,
 }
 
 /// The shape of the ring kernels.
@@ -59,11 +68,22 @@ impl Ground {
 
     /// The device, opened anew.
     pub(crate) fn open(&self) -> Result<Arc<dyn Device>, DeviceError> {
-        // Options that name a software GPU mean that one, whatever the environment says of devices.
-        if let (Some(_), DeviceChoice::Soft(config)) = (&self.platform, &self.choice) {
-            return Ok(Arc::new(Soft::open(config)?));
+        match &self.source {
+            Source::Choice(choice) => device::choose(choice).map(|chosen| chosen.device),
+            Source::Platform(config) => {
+                let opened =
+                    Platform::new(config.clone()).map(|platform| platform.devices().first().cloned());
+                let failed = |source: Box<dyn std::error::Error + Send + Sync>| DeviceError::Failed {
+                    device: "the platform of --soft".into(),
+                    action: "opening a device".into(),
+                    source,
+                };
+                let first = opened.map_err(|error| failed(error.into()))?;
+                Ok(Arc::new(Soft::over(
+                    first.ok_or_else(|| failed("it has no device; say `devices=1` or more".into()))?,
+                )))
+            }
         }
-        device::choose(&self.choice).map(|chosen| chosen.device)
     }
 
     /// The shape of the ring kernels on a device: a whole warp on every multiprocessor; on a software GPU a lane on every
@@ -79,13 +99,17 @@ impl Ground {
     /// The configuration of a system on `device`.
     pub(crate) fn config(&self, device: &Arc<dyn Device>) -> Config {
         let ring = self.ring(&device.info());
-        Config::default()
+        let config = Config::default()
             .device(Arc::clone(device))
             .workers(ring.workers)
             .lanes(ring.lanes)
             .ask_timeout(Duration::from_secs(20))
             .actor::<Probe>()
-            .actor::<Relay>()
+            .actor::<Relay>();
+        match self.slice {
+            Some(slice) => config.slice(slice),
+            None => config,
+        }
     }
 }
 

@@ -14,7 +14,7 @@ mod report;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use gpu_actor_rt::device::{DeviceChoice, DeviceInfo};
@@ -24,7 +24,7 @@ use crate::error::CliError;
 use crate::output::Report;
 use checks::{ALL, Check};
 use finding::{Done, Recorder, Verdict};
-use ground::{Effort, Ground};
+use ground::{Effort, Ground, Source};
 use report::{DeviceFacts, Run};
 
 /// Validates a device: latency, throughput, clock, memory, a million actors, faults, peers.
@@ -51,6 +51,9 @@ pub(crate) struct Options {
     /// Lanes of a worker, instead of 32 on hardware and 1 elsewhere.
     #[arg(long)]
     lanes: Option<u32>,
+    /// Run the kernels in slices of so many milliseconds, as a card behind a display watchdog or under WSL2 needs it.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    slice: Option<u64>,
     /// Write validation.md, validation.json and the plots into this folder.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -81,17 +84,16 @@ fn check_id(text: &str) -> Result<&'static str, String> {
 
 /// Runs the checks.
 pub(crate) fn run(options: &Options, device: &DeviceChoice) -> Result<Report, CliError> {
-    let choice = match options.soft.as_ref().map(|platform| platform.config.devices.first()) {
-        None => device.clone(),
-        Some(Some(first)) => first.clone().into(),
-        Some(None) => return Err(CliError::NoDevices),
+    let source = match &options.soft {
+        Some(platform) => Source::Platform(platform.config.clone()),
+        None => Source::Choice(device.clone()),
     };
     let ground = Ground {
-        choice,
-        platform: options.soft.as_ref().map(|platform| platform.config.clone()),
+        source,
         effort: if options.quick { Effort::Quick } else { Effort::Full },
         workers: options.workers,
         lanes: options.lanes,
+        slice: options.slice.map(Duration::from_millis),
     };
     let host = host::Host::find();
     // What cannot even be opened cannot be validated; what cannot start a system may still show why in the checks.
@@ -157,7 +159,12 @@ fn facts(info: &DeviceInfo, ground: &Ground) -> DeviceFacts {
         hardware: info.hardware,
         memory: info.memory,
         multiprocessors: info.multiprocessors,
-        ring: format!("{} workers with {} lanes each", ring.workers, ring.lanes),
+        ring: match ground.slice {
+            Some(slice) => {
+                format!("{} workers, lanes of each: {}, slices of {slice:?}", ring.workers, ring.lanes)
+            }
+            None => format!("{} workers, lanes of each: {}", ring.workers, ring.lanes),
+        },
     }
 }
 
@@ -173,6 +180,7 @@ fn words(options: &Options, device: &DeviceChoice) -> String {
     }
     words.extend(options.workers.map(|workers| format!("--workers {workers}")));
     words.extend(options.lanes.map(|lanes| format!("--lanes {lanes}")));
+    words.extend(options.slice.map(|slice| format!("--slice {slice}")));
     words.join(" ")
 }
 
@@ -181,15 +189,14 @@ mod tests {
     use super::*;
     use finding::Stop;
     use gpu_actor_rt::device::soft::SoftConfig;
-    use std::time::Duration;
 
     fn ground() -> Ground {
         Ground {
-            choice: SoftConfig::default().into(),
-            platform: None,
+            source: Source::Choice(SoftConfig::default().into()),
             effort: Effort::Quick,
             workers: Some(2),
             lanes: None,
+            slice: None,
         }
     }
 

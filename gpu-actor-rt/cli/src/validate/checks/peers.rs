@@ -11,7 +11,7 @@ use gpu_actor_rt::device::{Device, MemoryKind};
 use soft_gpu::{Platform, PlatformConfig};
 
 use crate::validate::finding::{Chart, Recorder, Shape, Stop, Table};
-use crate::validate::ground::Ground;
+use crate::validate::ground::{Ground, Source};
 use crate::validate::measure::{median, show};
 
 const KIB: usize = 1 << 10;
@@ -38,9 +38,9 @@ trait Pair {
 }
 
 pub(super) fn run(ground: &Ground, record: &Recorder) -> Result<(), Stop> {
-    match &ground.platform {
-        Some(platform) if platform.devices.len() > 1 => measure(ground, &SoftPair::open(platform)?, record),
-        _ => Err(Stop::NotRun("one device".into())),
+    match &ground.source {
+        Source::Platform(platform) => measure(ground, &SoftPair::open(platform)?, record),
+        Source::Choice(_) => Err(Stop::NotRun("one device".into())),
     }
 }
 

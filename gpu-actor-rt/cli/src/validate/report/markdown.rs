@@ -32,8 +32,8 @@ pub(crate) fn markdown(run: &Run) -> String {
     for check in &run.checks {
         let findings = &check.findings;
         put(&mut text, format_args!("\n## {}: {}\n\n{}\n", check.title, findings.verdict(), check.about));
-        for why in findings.failures.iter().chain(&findings.not_run) {
-            put(&mut text, format_args!("\n**{}**\n", cell(why)));
+        for why in findings.reasons() {
+            put(&mut text, format_args!("\n**{}**\n", cell(&why)));
         }
         if !findings.figures.is_empty() {
             text.push_str("\n| figure | value | unit |\n|---|---:|---|\n");

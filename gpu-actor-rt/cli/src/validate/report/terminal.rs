@@ -22,7 +22,7 @@ pub(crate) fn terminal(run: &Run) -> String {
         let verdict = findings.verdict();
         let took = check.took.as_secs_f64();
         line(&mut text, format_args!("{verdict:<8} {:<48} {took:>6.1} s", check.title));
-        for why in findings.failures.iter().chain(&findings.not_run) {
+        for why in findings.reasons() {
             line(&mut text, format_args!("         {why}"));
         }
         for figure in &findings.figures {
