@@ -1,7 +1,8 @@
-//! Actors for the suites in `tests/`, and the documentation outside the crates as compiled examples.
+//! The suite of behaviours, its actors and those of `tests/`, and the documentation outside the crates as compiled examples.
 
 pub mod accounts;
 pub mod actors;
+pub mod suite;
 pub mod tour;
 pub mod vault;
 

@@ -15,6 +15,7 @@ use std::fmt;
 
 use crate::actor::{Actor, ActorInfo, MethodInfo, Registration};
 use crate::cx::{Cx, Message};
+use crate::device::Device;
 use crate::device::soft::{Soft, SoftConfig};
 use crate::error::{self, Error};
 use crate::fault::FaultKind;
@@ -129,7 +130,42 @@ fn type_name(handler: &str) -> &str {
 /// # }
 /// ```
 pub fn check_handlers<T: Actor>(cases: u32, seed: u64) -> Result<Report, Mismatch> {
-    check(T::info(), cases, seed)
+    check(&Soft::open(&SoftConfig::default()).map_err(Error::from)?, T::info(), cases, seed)
+}
+
+/// As [`check_handlers`], on a device of your choice: a card, say.
+///
+/// # Errors
+/// The first [`Mismatch`].
+///
+/// ```
+/// use gpu_actor_rt::device::{DeviceChoice, choose};
+/// use gpu_actor_rt::{prelude::*, testing};
+///
+/// #[gpu_actor]
+/// #[derive(Default)]
+/// struct Adder {
+///     sum: u64,
+/// }
+///
+/// #[gpu_actor]
+/// impl Adder {
+///     #[handler]
+///     fn add(&mut self, n: u64) -> u64 {
+///         self.sum += n;
+///         self.sum
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let chosen = choose(&DeviceChoice::Auto)?;
+/// let report = testing::check_handlers_on::<Adder>(chosen.device.as_ref(), 100, 1)?;
+/// println!("{} calls were equal on {}", report.cases, chosen.device.info().name);
+/// # Ok(())
+/// # }
+/// ```
+pub fn check_handlers_on<T: Actor>(device: &dyn Device, cases: u32, seed: u64) -> Result<Report, Mismatch> {
+    check(device, T::info(), cases, seed)
 }
 
 /// The PTX of the handlers of `T`, verified: to read, to keep as a golden file, to assemble with NVIDIA's `ptxas`.
@@ -163,9 +199,9 @@ pub fn ptx<T: Actor>() -> crate::error::Result<String> {
     crate::program::handlers_ptx(T::info())
 }
 
-fn check(info: &'static ActorInfo, cases: u32, seed: u64) -> Result<Report, Mismatch> {
+fn check(device: &dyn Device, info: &'static ActorInfo, cases: u32, seed: u64) -> Result<Report, Mismatch> {
     let mut report = Report::default();
-    for surveyed in survey(info, cases, seed)? {
+    for surveyed in survey_on(device, info, cases, seed)? {
         if let Some(difference) = surveyed.difference {
             return Err(Mismatch::Differ(difference));
         }
@@ -197,8 +233,16 @@ pub struct Surveyed {
 /// Checks every handler, and goes on with the next where one differs.
 #[doc(hidden)]
 pub fn survey(info: &'static ActorInfo, cases: u32, seed: u64) -> Result<Vec<Surveyed>, Mismatch> {
-    let device = Soft::open(&SoftConfig::default()).map_err(Error::from)?;
-    let batch = Batch::load(&device, info)?;
+    survey_on(&Soft::open(&SoftConfig::default()).map_err(Error::from)?, info, cases, seed)
+}
+
+fn survey_on(
+    device: &dyn Device,
+    info: &'static ActorInfo,
+    cases: u32,
+    seed: u64,
+) -> Result<Vec<Surveyed>, Mismatch> {
+    let batch = Batch::load(device, info)?;
     let handlers = 0..info.methods.len();
     handlers.map(|index| survey_one(&Subject { batch: &batch, info, index }, cases, seed)).collect()
 }

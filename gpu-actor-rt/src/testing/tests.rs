@@ -1,8 +1,9 @@
 //! The check itself is checked: native twins that differ from their device twins in one way each must be found.
 
-use super::{Mismatch, check};
+use super::{Mismatch, Report};
 use crate::actor::{ActorInfo, MethodInfo};
 use crate::cx::{Cx, Message};
+use crate::device::soft::{Soft, SoftConfig};
 use crate::prelude::*;
 
 /// Does a little of everything.
@@ -39,6 +40,10 @@ fn genuine() -> &'static MethodInfo {
 fn with(native: NativeFn) -> &'static ActorInfo {
     let methods = Box::leak(Box::new([MethodInfo { native, ..*genuine() }]));
     Box::leak(Box::new(ActorInfo { methods, ..*<Subject as Actor>::info() }))
+}
+
+fn check(info: &'static ActorInfo, cases: u32, seed: u64) -> Result<Report, Mismatch> {
+    super::check(&Soft::open(&SoftConfig::default()).unwrap(), info, cases, seed)
 }
 
 /// In what the check finds the twins to differ.

@@ -1,16 +1,26 @@
 //! Start, activation, pause, drain and shutdown: nothing is lost, nothing hangs.
 
-#![allow(clippy::unwrap_used)] // A test fails by panicking.
-
 use std::time::{Duration, Instant};
 
+use super::{Backend, behaviours};
+use crate::actors::{Player, Sequence, Spinner};
 use gpu_actor_examples::counter::Counter;
 use gpu_actor_rt::prelude::*;
-use gpu_actor_tests::actors::{Player, Sequence, Spinner};
 
-#[tokio::test]
-async fn actors_exist_from_their_first_message_and_keys_tell_them_apart() {
-    let system = ActorSystem::start(Config::default()).await.unwrap();
+behaviours! {
+    actors_exist_from_their_first_message_and_keys_tell_them_apart,
+    shutdown_handles_all_that_was_accepted,
+    shutdown_aborts_after_its_deadline_and_says_what_was_lost [Kill],
+    a_deadline_beyond_the_clock_is_none,
+    dropping_a_system_ends_its_device,
+    the_counters_balance_at_every_pause,
+    stamps_strictly_increase_and_a_receive_is_later_than_its_send,
+    asks_from_many_tasks_each_get_their_own_reply,
+    a_full_ring_is_an_error_that_says_so,
+}
+
+async fn actors_exist_from_their_first_message_and_keys_tell_them_apart(backend: &Backend) {
+    let system = backend.system().await;
     assert_eq!(system.actor::<Counter>("a").get().await.unwrap(), 0);
     assert_eq!(system.actor::<Counter>("a").add(1).await.unwrap(), 1);
     assert_eq!(system.actor::<Counter>("a").add(1).await.unwrap(), 2);
@@ -23,9 +33,8 @@ async fn actors_exist_from_their_first_message_and_keys_tell_them_apart() {
     system.shutdown().await.unwrap();
 }
 
-#[tokio::test]
-async fn shutdown_handles_all_that_was_accepted() {
-    let system = ActorSystem::start(Config::default()).await.unwrap();
+async fn shutdown_handles_all_that_was_accepted(backend: &Backend) {
+    let system = backend.system().await;
     let counter = system.actor::<Sequence>(1);
     for number in 0..10_000 {
         counter.next(number).tell_wait().await.unwrap();
@@ -38,14 +47,15 @@ async fn shutdown_handles_all_that_was_accepted() {
     assert!(matches!(counter.count().await, Err(Error::Stopped)));
 }
 
-#[tokio::test]
-async fn shutdown_aborts_after_its_deadline_and_says_what_was_lost() {
-    let config = Config::default().workers(1).budget(u64::MAX).shutdown_deadline(Duration::from_millis(300));
-    let system = ActorSystem::start(config).await.unwrap();
+async fn shutdown_aborts_after_its_deadline_and_says_what_was_lost(backend: &Backend) {
+    let config = backend.config().workers(1).budget(u64::MAX).shutdown_deadline(Duration::from_millis(300));
+    let system = backend.start(config).await;
     let spinner = system.actor::<Spinner>(1);
     let pending = tokio::spawn(spinner.spin().timeout(Duration::from_secs(100)).into_future());
-    // The task gets its turn: the endless handler is in the ring before what queues behind it.
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // The endless handler is in the ring before what queues behind it.
+    while system.stats().accepted < 1 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     for _ in 0..9 {
         spinner.turns().tell().unwrap();
     }
@@ -56,19 +66,17 @@ async fn shutdown_aborts_after_its_deadline_and_says_what_was_lost() {
     assert!(matches!(pending.await.unwrap(), Err(Error::Stopped | Error::Aborted { .. })));
 }
 
-#[tokio::test]
-async fn a_deadline_beyond_the_clock_is_none() {
-    let config = Config::default().shutdown_deadline(Duration::MAX).ask_timeout(Duration::MAX);
-    let system = ActorSystem::start(config).await.unwrap();
+async fn a_deadline_beyond_the_clock_is_none(backend: &Backend) {
+    let config = backend.config().shutdown_deadline(Duration::MAX).ask_timeout(Duration::MAX);
+    let system = backend.start(config).await;
     assert_eq!(system.actor::<Counter>(1).add(1).timeout(Duration::MAX).await.unwrap(), 1);
     system.pause().await.unwrap();
     system.resume().await.unwrap();
     system.shutdown().await.unwrap();
 }
 
-#[tokio::test]
-async fn dropping_a_system_ends_its_device() {
-    let system = ActorSystem::start(Config::default()).await.unwrap();
+async fn dropping_a_system_ends_its_device(backend: &Backend) {
+    let system = backend.system().await;
     let counter = system.actor::<Counter>(1);
     assert_eq!(counter.add(1).await.unwrap(), 1);
     drop(system);
@@ -80,10 +88,9 @@ async fn dropping_a_system_ends_its_device() {
     }
 }
 
-#[tokio::test]
-async fn the_counters_balance_at_every_pause() {
+async fn the_counters_balance_at_every_pause(backend: &Backend) {
     for lanes in [1, 4] {
-        let system = ActorSystem::start(Config::default().workers(2).lanes(lanes)).await.unwrap();
+        let system = backend.start(backend.config().workers(2).lanes(lanes)).await;
         let players: Vec<_> = (0..64_u64).map(|key| system.actor::<Player>(key)).collect();
         let ids: Vec<_> = players.iter().map(|player| player.id().unwrap()).collect();
         for pair in 0..32 {
@@ -113,9 +120,8 @@ async fn the_counters_balance_at_every_pause() {
     }
 }
 
-#[tokio::test]
-async fn stamps_strictly_increase_and_a_receive_is_later_than_its_send() {
-    let system = ActorSystem::start(Config::default()).await.unwrap();
+async fn stamps_strictly_increase_and_a_receive_is_later_than_its_send(backend: &Backend) {
+    let system = backend.system().await;
     let counter = system.actor::<Counter>("hlc");
     let mut last = 0;
     for _ in 0..1000 {
@@ -129,9 +135,8 @@ async fn stamps_strictly_increase_and_a_receive_is_later_than_its_send() {
     system.shutdown().await.unwrap();
 }
 
-#[tokio::test]
-async fn asks_from_many_tasks_each_get_their_own_reply() {
-    let system = ActorSystem::start(Config::default().lanes(4)).await.unwrap();
+async fn asks_from_many_tasks_each_get_their_own_reply(backend: &Backend) {
+    let system = backend.start(backend.config().lanes(4)).await;
     let tasks: Vec<_> = (0..200_u32)
         .map(|key| {
             let counter = system.actor::<Counter>(u64::from(key));
@@ -150,24 +155,18 @@ async fn asks_from_many_tasks_each_get_their_own_reply() {
     system.shutdown().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_full_ring_is_an_error_that_says_so() {
-    let system =
-        ActorSystem::start(Config::default().workers(1).host_inbox(16).budget(50_000_000)).await.unwrap();
-    let spinner = system.actor::<Spinner>(1);
-    spinner.spin().tell().unwrap();
-    let mut accepted = 1;
-    let refused = loop {
-        match spinner.turns().tell() {
-            Ok(()) => accepted += 1,
-            Err(error) => break error,
-        }
-        assert!(accepted < 100, "a ring of 16 took {accepted}");
-    };
-    assert!(matches!(refused, Error::Full { .. }), "{refused:?}");
-    // Waiting for space ends when the handler's budget does.
-    spinner.turns().tell_wait().await.unwrap();
-    system.drained().await.unwrap();
-    assert_eq!(system.stats().handled + system.stats().faulted, accepted + 1);
+async fn a_full_ring_is_an_error_that_says_so(backend: &Backend) {
+    let system = backend.start(backend.config().workers(1).host_inbox(16)).await;
+    let counter = system.actor::<Counter>(1);
+    system.pause().await.unwrap();
+    for _ in 0..16 {
+        counter.add(1).tell().unwrap();
+    }
+    let refused = counter.add(1).tell();
+    assert!(matches!(refused, Err(Error::Full { .. })), "{refused:?}");
+    let waiting = tokio::spawn(counter.add(1).tell_wait());
+    system.resume().await.unwrap();
+    waiting.await.unwrap().unwrap();
+    assert_eq!(counter.get().await.unwrap(), 17);
     system.shutdown().await.unwrap();
 }

@@ -1,18 +1,19 @@
 //! Enums, options and results travel: in states, messages and replies, between host and device and on the device.
 
-#![allow(clippy::unwrap_used)] // A test fails by panicking.
+use super::{Backend, behaviours};
+use crate::accounts::{Account, Kind, Payment, Refused, Status};
 
-use gpu_actor_rt::prelude::*;
-use gpu_actor_rt::testing;
-use gpu_actor_tests::accounts::{Account, Kind, Payment, Refused, Status};
+behaviours! {
+    a_result_is_a_reply_and_not_a_fault,
+    enums_travel_between_actors,
+}
 
 fn payment(amount: u64, kind: Kind) -> Payment {
     Payment { amount, kind, memo: Some(*b"thanks\0\0") }
 }
 
-#[tokio::test]
-async fn a_result_is_a_reply_and_not_a_fault() -> gpu_actor_rt::Result<()> {
-    let system = ActorSystem::start(Config::default()).await?;
+async fn a_result_is_a_reply_and_not_a_fault(backend: &Backend) -> gpu_actor_rt::Result<()> {
+    let system = backend.system().await;
     let alice = system.actor::<Account>("alice");
     assert_eq!(alice.withdraw(5).await?, Err(Refused::Closed));
     assert!(alice.open(Some(7)).await?);
@@ -32,9 +33,8 @@ async fn a_result_is_a_reply_and_not_a_fault() -> gpu_actor_rt::Result<()> {
     system.shutdown().await
 }
 
-#[tokio::test]
-async fn enums_travel_between_actors() -> gpu_actor_rt::Result<()> {
-    let system = ActorSystem::start(Config::default()).await?;
+async fn enums_travel_between_actors(backend: &Backend) -> gpu_actor_rt::Result<()> {
+    let system = backend.system().await;
     let (alice, bob) = (system.actor::<Account>("alice"), system.actor::<Account>("bob"));
     assert!(alice.open(None).await? && bob.open(Some(70)).await?);
     assert!(!bob.open(None).await?);
@@ -52,10 +52,4 @@ async fn enums_travel_between_actors() -> gpu_actor_rt::Result<()> {
     assert_eq!(system.actor::<Account>("carol").status().await?, None);
     assert_eq!(system.stats().faulted, 0);
     system.shutdown().await
-}
-
-#[test]
-fn accounts_do_the_same_natively_and_on_the_device() {
-    let report = testing::check_handlers::<Account>(2_000, 0x6163_636f_756e_7473).unwrap();
-    assert!(report.returned > 10_000 && report.faulted > 20 && report.sent > 100, "{report:?}");
 }

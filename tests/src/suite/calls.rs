@@ -1,4 +1,4 @@
-//! The runtime's promises, end to end on the software GPU: what is accepted, awaited, cancelled, paused, stopped.
+//! Calls and their ends: what is accepted, awaited, cancelled, paused, stopped.
 
 use std::future::{Future, IntoFuture};
 use std::pin::pin;
@@ -7,7 +7,27 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+use super::{Backend, behaviours};
 use gpu_actor_rt::prelude::*;
+
+behaviours! {
+    a_call_does_nothing_until_it_is_told_or_awaited,
+    a_dropped_ask_gives_its_entry_back_and_its_reply_reaches_nobody,
+    ids_lead_back_to_their_actors,
+    a_system_can_be_restricted_to_types,
+    waiting_tells_lose_nothing_and_stay_in_order_under_pressure,
+    asks_wait_for_space_within_their_time,
+    a_paused_system_accepts_and_a_shutdown_lets_it_finish,
+    orders_are_obeyed_as_they_were_called_even_if_nobody_waits,
+    a_stopped_system_says_so_everywhere,
+    dropping_a_system_ends_the_asks_that_wait [Kill],
+    systems_of_one_process_are_apart [TwoSystems],
+    a_dead_letter_is_counted_and_heard_of,
+    the_last_clone_may_go_on_the_runtimes_own_thread,
+    what_neither_mailbox_nor_spill_ring_holds_is_a_dead_letter_and_nothing_vanishes,
+    any_executor_will_do_and_timeouts_need_no_timer,
+    more_workers_than_the_device_holds_are_refused_by_name,
+}
 
 /// Counts and spins.
 #[gpu_actor]
@@ -67,14 +87,15 @@ impl Other {
     }
 }
 
-fn config() -> Config {
-    Config::default().workers(2).budget(u64::MAX)
+fn config(backend: &Backend) -> Config {
+    backend.config().workers(2)
 }
 
-/// Enough turns to keep a worker busy while a test's thread may have to wait for a processor, few enough to end.
-fn long() -> u64 {
-    let fast = std::env::var_os("GPU_ACTOR_SOFT").is_none_or(|mode| mode == "fast");
-    if fast { 500_000_000 } else { 6_000_000 }
+/// Waits until so many messages are in.
+async fn accepted(system: &ActorSystem, messages: u64) {
+    while system.stats().accepted < messages {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// What crosses threads in programs may do so for every actor type.
@@ -95,9 +116,8 @@ fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-#[tokio::test]
-async fn a_call_does_nothing_until_it_is_told_or_awaited() {
-    let system = ActorSystem::start(config()).await.unwrap();
+async fn a_call_does_nothing_until_it_is_told_or_awaited(backend: &Backend) {
+    let system = backend.start(config(backend)).await;
     let probe = system.actor::<Probe>(1);
     drop(probe.add(1));
     drop(probe.add(1).into_future());
@@ -107,9 +127,8 @@ async fn a_call_does_nothing_until_it_is_told_or_awaited() {
     system.shutdown().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_dropped_ask_gives_its_entry_back_and_its_reply_reaches_nobody() {
-    let system = ActorSystem::start(config().workers(1).max_pending_asks(1)).await.unwrap();
+async fn a_dropped_ask_gives_its_entry_back_and_its_reply_reaches_nobody(backend: &Backend) {
+    let system = backend.start(config(backend).workers(1).max_pending_asks(1)).await;
     let probe = system.actor::<Probe>("p");
     system.pause().await.unwrap();
     {
@@ -132,9 +151,8 @@ async fn a_dropped_ask_gives_its_entry_back_and_its_reply_reaches_nobody() {
     system.shutdown().await.unwrap();
 }
 
-#[tokio::test]
-async fn ids_lead_back_to_their_actors() {
-    let system = ActorSystem::start(config()).await.unwrap();
+async fn ids_lead_back_to_their_actors(backend: &Backend) {
+    let system = backend.start(config(backend)).await;
     let probe = system.actor::<Probe>("alice");
     let id = probe.id().unwrap();
     assert_eq!(id, system.actor::<Probe>("alice").id().unwrap());
@@ -146,9 +164,8 @@ async fn ids_lead_back_to_their_actors() {
     system.shutdown().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_system_can_be_restricted_to_types() {
-    let system = ActorSystem::start(config().actor::<Probe>().actor::<Probe>()).await.unwrap();
+async fn a_system_can_be_restricted_to_types(backend: &Backend) {
+    let system = backend.start(config(backend).actor::<Probe>().actor::<Probe>()).await;
     assert_eq!(system.actor::<Probe>(1).add(1).await.unwrap(), 1);
     let other = system.actor::<Other>(1);
     for result in [other.set(1).tell(), other.set(1).await, other.set(1).tell_wait().await] {
@@ -159,9 +176,8 @@ async fn a_system_can_be_restricted_to_types() {
     system.shutdown().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn waiting_tells_lose_nothing_and_stay_in_order_under_pressure() {
-    let system = ActorSystem::start(config().host_inbox(4)).await.unwrap();
+async fn waiting_tells_lose_nothing_and_stay_in_order_under_pressure(backend: &Backend) {
+    let system = backend.start(config(backend).host_inbox(4)).await;
     let tasks: Vec<_> = (0..8u64)
         .map(|task| {
             let probe = system.actor::<Probe>(task % 4);
@@ -183,9 +199,8 @@ async fn waiting_tells_lose_nothing_and_stay_in_order_under_pressure() {
     system.shutdown().await.unwrap();
 }
 
-#[tokio::test]
-async fn asks_wait_for_space_within_their_time() {
-    let system = ActorSystem::start(config().workers(1).host_inbox(2)).await.unwrap();
+async fn asks_wait_for_space_within_their_time(backend: &Backend) {
+    let system = backend.start(config(backend).workers(1).host_inbox(2)).await;
     let probe = system.actor::<Probe>(1);
     system.pause().await.unwrap();
     probe.add(1).tell().unwrap();
@@ -201,9 +216,8 @@ async fn asks_wait_for_space_within_their_time() {
     system.shutdown().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_paused_system_accepts_and_a_shutdown_lets_it_finish() {
-    let system = ActorSystem::start(config()).await.unwrap();
+async fn a_paused_system_accepts_and_a_shutdown_lets_it_finish(backend: &Backend) {
+    let system = backend.start(config(backend)).await;
     let probe = system.actor::<Probe>(1);
     system.pause().await.unwrap();
     for _ in 0..10 {
@@ -215,9 +229,8 @@ async fn a_paused_system_accepts_and_a_shutdown_lets_it_finish() {
     assert_eq!(system.stats().handled, 10);
 }
 
-#[tokio::test]
-async fn orders_are_obeyed_as_they_were_called_even_if_nobody_waits() {
-    let system = ActorSystem::start(config()).await.unwrap();
+async fn orders_are_obeyed_as_they_were_called_even_if_nobody_waits(backend: &Backend) {
+    let system = backend.start(config(backend)).await;
     let probe = system.actor::<Probe>(1);
     for _ in 0..50 {
         {
@@ -235,9 +248,8 @@ async fn orders_are_obeyed_as_they_were_called_even_if_nobody_waits() {
     system.shutdown().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_stopped_system_says_so_everywhere() {
-    let system = ActorSystem::start(config()).await.unwrap();
+async fn a_stopped_system_says_so_everywhere(backend: &Backend) {
+    let system = backend.start(config(backend)).await;
     let probe = system.actor::<Probe>(1);
     probe.add(1).tell().unwrap();
     let (first, second) = tokio::join!(system.shutdown(), system.shutdown());
@@ -252,15 +264,13 @@ async fn a_stopped_system_says_so_everywhere() {
     assert_eq!(system.stats().handled, 1);
 }
 
-#[tokio::test]
-async fn dropping_a_system_ends_the_asks_that_wait() {
-    let system = ActorSystem::start(config().workers(1)).await.unwrap();
+async fn dropping_a_system_ends_the_asks_that_wait(backend: &Backend) {
+    let system = backend.start(config(backend).workers(1).budget(u64::MAX)).await;
     let probe = system.actor::<Probe>(1);
     let spin = tokio::spawn(probe.spin(u64::MAX).timeout(Duration::MAX).into_future());
+    accepted(&system, 1).await;
     let behind = tokio::spawn(probe.add(1).timeout(Duration::MAX).into_future());
-    while system.stats().accepted < 2 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    accepted(&system, 2).await;
     drop(system);
     for ask in [spin, behind] {
         let ended = tokio::time::timeout(Duration::from_mins(1), ask).await.unwrap().unwrap();
@@ -269,10 +279,8 @@ async fn dropping_a_system_ends_the_asks_that_wait() {
     assert!(matches!(probe.add(1).tell(), Err(Error::Aborted { lost: 2 })));
 }
 
-#[tokio::test]
-async fn systems_of_one_process_are_apart() {
-    let (left, right) = tokio::join!(ActorSystem::start(config()), ActorSystem::start(config()));
-    let (left, right) = (left.unwrap(), right.unwrap());
+async fn systems_of_one_process_are_apart(backend: &Backend) {
+    let (left, right) = tokio::join!(backend.start(config(backend)), backend.start(config(backend)));
     assert_eq!(left.actor::<Probe>("x").add(1).await.unwrap(), 1);
     assert_eq!(right.actor::<Probe>("x").add(5).await.unwrap(), 5);
     left.shutdown().await.unwrap();
@@ -280,9 +288,8 @@ async fn systems_of_one_process_are_apart() {
     right.shutdown().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_dead_letter_is_counted_and_heard_of() {
-    let system = ActorSystem::start(config()).await.unwrap();
+async fn a_dead_letter_is_counted_and_heard_of(backend: &Backend) {
+    let system = backend.start(config(backend)).await;
     let mut faults = system.subscribe_faults();
     let probe = system.actor::<Probe>(1);
     probe.pass(ActorId::default(), 5).await.unwrap();
@@ -295,15 +302,14 @@ async fn a_dead_letter_is_counted_and_heard_of() {
     system.shutdown().await.unwrap();
 }
 
-#[test]
-fn the_last_clone_may_go_on_the_runtimes_own_thread() {
+async fn the_last_clone_may_go_on_the_runtimes_own_thread(backend: &Backend) {
     struct Holder(Mutex<Option<ActorSystem>>);
     impl Wake for Holder {
         fn wake(self: Arc<Self>) {
             *self.0.lock().unwrap() = None;
         }
     }
-    let system = block_on(ActorSystem::start(config())).unwrap();
+    let system = backend.start(config(backend)).await;
     let probe = system.actor::<Probe>(1);
     let holder = Waker::from(Arc::new(Holder(Mutex::new(Some(system)))));
     let mut ask = pin!(probe.add(1).into_future());
@@ -317,17 +323,15 @@ fn the_last_clone_may_go_on_the_runtimes_own_thread() {
     }
 }
 
-#[tokio::test]
-async fn what_neither_mailbox_nor_spill_ring_holds_is_a_dead_letter_and_nothing_vanishes() {
-    let config = config().device_inbox(2).spill(2).fault_history(1 << 16);
-    let system = ActorSystem::start(config).await.unwrap();
+async fn what_neither_mailbox_nor_spill_ring_holds_is_a_dead_letter_and_nothing_vanishes(backend: &Backend) {
+    let config = config(backend).device_inbox(2).spill(2).fault_history(1 << 16);
+    let system = backend.start(config).await;
     let mut letters = system.subscribe_faults();
     let worker = |probe: &ActorRef<Probe>| probe.id().unwrap().raw() >> 32 & 0xfff;
     let from = system.actor::<Probe>("from");
+    // On the sender's own worker, which takes nothing out of its rings while the sender's handler is at work.
     let to =
-        (0..100u32).map(|key| system.actor::<Probe>(key)).find(|to| worker(to) != worker(&from)).unwrap();
-    // The receiver's worker is busy while the flood comes.
-    to.spin(long()).tell().unwrap();
+        (0..100u32).map(|key| system.actor::<Probe>(key)).find(|to| worker(to) == worker(&from)).unwrap();
     for _ in 0..100 {
         from.flood(to.id().unwrap()).tell_wait().await.unwrap();
     }
@@ -364,10 +368,9 @@ fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-#[test]
-fn any_executor_will_do_and_timeouts_need_no_timer() {
-    block_on(async {
-        let system = ActorSystem::start(config().workers(1)).await.unwrap();
+async fn any_executor_will_do_and_timeouts_need_no_timer(backend: &Backend) {
+    let behaviour = async {
+        let system = backend.start(config(backend).workers(1)).await;
         let probe = system.actor::<Probe>(1);
         assert_eq!(probe.add(1).await.unwrap(), 1);
         // Idle long enough for every thread to be asleep.
@@ -381,11 +384,13 @@ fn any_executor_will_do_and_timeouts_need_no_timer() {
         system.drained().await.unwrap();
         assert_eq!(system.stats().late_replies, 1);
         system.shutdown().await.unwrap();
-    });
+    };
+    // On a thread that knows nothing of the suite's executor.
+    std::thread::scope(|scope| scope.spawn(|| block_on(behaviour)).join()).unwrap();
 }
 
-#[tokio::test]
-async fn more_workers_than_the_device_holds_are_refused_by_name() {
-    let refused = ActorSystem::start(Config::default().workers(4000)).await;
+async fn more_workers_than_the_device_holds_are_refused_by_name(backend: &Backend) {
+    let most = backend.device.info().max_resident_blocks;
+    let refused = ActorSystem::start(backend.config().workers(most + 1)).await;
     assert!(matches!(&refused, Err(Error::Config { option: "workers", .. })), "{refused:?}");
 }

@@ -1,16 +1,21 @@
 //! Messages from one sender to one actor are handled in the order sent.
 
-#![allow(clippy::unwrap_used)] // A test fails by panicking.
-
+use super::{Backend, behaviours};
+use crate::actors::{Relay, Sequence};
 use gpu_actor_rt::prelude::*;
-use gpu_actor_tests::actors::{Relay, Sequence};
+
+behaviours! {
+    hundred_thousand_actors_each_in_order,
+    hundred_thousand_actors_each_in_order_on_many_lanes,
+    device_sends_keep_their_order_through_the_spill_ring,
+}
 
 const ACTORS: u64 = 100_000;
 const MESSAGES: u32 = 4;
 
 /// Sends to 100,000 actors, round after round, and asks each how many it took in order.
-async fn all_in_order(config: Config) {
-    let system = ActorSystem::start(config).await.unwrap();
+async fn all_in_order(backend: &Backend, config: Config) {
+    let system = backend.start(config).await;
     let actors: Vec<_> = (0..ACTORS).map(|key| system.actor::<Sequence>(key)).collect();
     for number in 0..MESSAGES {
         for actor in &actors {
@@ -30,22 +35,19 @@ async fn all_in_order(config: Config) {
     system.shutdown().await.unwrap();
 }
 
-#[tokio::test]
-async fn hundred_thousand_actors_each_in_order() {
-    all_in_order(Config::default()).await;
+async fn hundred_thousand_actors_each_in_order(backend: &Backend) {
+    all_in_order(backend, backend.config()).await;
 }
 
-#[tokio::test]
-async fn hundred_thousand_actors_each_in_order_on_many_lanes() {
-    all_in_order(Config::default().workers(2).lanes(32)).await;
+async fn hundred_thousand_actors_each_in_order_on_many_lanes(backend: &Backend) {
+    all_in_order(backend, backend.config().workers(2).lanes(32)).await;
 }
 
 /// Actors that send to actors of both workers, more than their inboxes hold, so that the spill rings are used.
-#[tokio::test]
-async fn device_sends_keep_their_order_through_the_spill_ring() {
+async fn device_sends_keep_their_order_through_the_spill_ring(backend: &Backend) {
     for lanes in [1, 8] {
-        let config = Config::default().workers(2).lanes(lanes).device_inbox(64);
-        let system = ActorSystem::start(config).await.unwrap();
+        let config = backend.config().workers(2).lanes(lanes).device_inbox(64);
+        let system = backend.start(config).await;
         let pairs: Vec<_> =
             (0..200_u64).map(|key| (system.actor::<Relay>(key), system.actor::<Sequence>(key + 7))).collect();
         for _ in 0..20 {

@@ -1,14 +1,18 @@
 //! Everything at once: tells, asks, timeouts, dropped asks, faults, sends and pauses from many tasks; at the end every
 //! message is accounted for.
 
-#![allow(clippy::unwrap_used, reason = "a test; the lint knows only the functions that are marked as such")]
-
 use std::future::IntoFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
+use super::{Backend, behaviours};
 use gpu_actor_rt::prelude::*;
+
+behaviours! {
+    every_message_is_accounted_for_on_small_rings,
+    every_message_is_accounted_for_on_many_lanes,
+}
 
 /// A sum that some messages only look at, some refuse and some pass on.
 #[gpu_actor]
@@ -113,8 +117,8 @@ async fn task(system: ActorSystem, ledger: Arc<Ledger>, seed: u64) {
     }
 }
 
-async fn chaos(config: Config) {
-    let system = ActorSystem::start(config.ask_timeout(Duration::from_mins(2))).await.unwrap();
+async fn chaos(backend: &Backend, config: Config) {
+    let system = backend.start(config.ask_timeout(Duration::from_mins(2))).await;
     let ledger = Arc::new(Ledger::default());
     let tasks: Vec<_> =
         (1..=TASKS).map(|seed| tokio::spawn(task(system.clone(), Arc::clone(&ledger), seed))).collect();
@@ -157,12 +161,11 @@ async fn chaos(config: Config) {
     system.shutdown().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn every_message_is_accounted_for_on_small_rings() {
-    chaos(Config::default().workers(3).host_inbox(4).device_inbox(4).completions(4).spill(4096)).await;
+async fn every_message_is_accounted_for_on_small_rings(backend: &Backend) {
+    chaos(backend, backend.config().workers(3).host_inbox(4).device_inbox(4).completions(4).spill(4096))
+        .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn every_message_is_accounted_for_on_many_lanes() {
-    chaos(Config::default().workers(2).lanes(32)).await;
+async fn every_message_is_accounted_for_on_many_lanes(backend: &Backend) {
+    chaos(backend, backend.config().workers(2).lanes(32)).await;
 }

@@ -1,14 +1,15 @@
 //! `#[handler(atomic)]`: a handler that faults half way leaves the state as it was before the message.
 
-#![allow(clippy::unwrap_used)] // A test fails by panicking.
-
+use super::{Backend, behaviours};
+use crate::vault::Vault;
 use gpu_actor_rt::prelude::*;
-use gpu_actor_rt::testing;
-use gpu_actor_tests::vault::Vault;
 
-#[tokio::test]
-async fn a_transfer_that_faults_half_way_leaves_the_state_as_it_was() {
-    let system = ActorSystem::start(Config::default().budget(10_000)).await.unwrap();
+behaviours! {
+    a_transfer_that_faults_half_way_leaves_the_state_as_it_was,
+}
+
+async fn a_transfer_that_faults_half_way_leaves_the_state_as_it_was(backend: &Backend) {
+    let system = backend.start(backend.config().budget(10_000)).await;
     let (vault, witness) = (system.actor::<Vault>("vault"), system.actor::<Vault>("witness"));
     vault.fill(100).await.unwrap();
 
@@ -37,11 +38,4 @@ async fn a_transfer_that_faults_half_way_leaves_the_state_as_it_was() {
     // Only the transfer that was made was told to the witness.
     assert_eq!(witness.look(0).await.unwrap(), 30);
     system.shutdown().await.unwrap();
-}
-
-#[test]
-fn both_twins_roll_back_alike() {
-    let report = testing::check_handlers::<Vault>(2_000, 0x6174_6f6d_6963)
-        .unwrap_or_else(|mismatch| panic!("{mismatch}"));
-    assert!(report.faulted > 1_000 && report.returned > 1_000, "{report:?}");
 }
