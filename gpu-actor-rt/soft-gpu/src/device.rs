@@ -154,6 +154,8 @@ pub struct Properties {
     pub max_cooperative_blocks: u32,
     /// The highest compute capability whose PTX the device takes.
     pub compute_capability: Version,
+    /// Bytes of stack of a lane, beside what its program declares as `.local`.
+    pub lane_stack: usize,
     /// How kernels run.
     pub mode: Mode,
     /// Its number on its platform.
@@ -256,6 +258,7 @@ impl Device {
             max_shared_per_block: MAX_SHARED_PER_BLOCK,
             max_cooperative_blocks: config.multiprocessors.saturating_mul(4).saturating_add(64),
             compute_capability: config.compute_capability,
+            lane_stack: config.lane_stack,
             mode: config.mode,
             index,
             // A platform has at most `MAX_DEVICES`, so the bus is never beyond its range.
@@ -360,6 +363,15 @@ impl Device {
     /// [checked](Mode::checked) device only the last of these is left to the caller.
     pub unsafe fn launch(&self, f: &Function, cfg: &LaunchConfig, args: &[Arg]) -> Result<Launch, Error> {
         Launch::start(&self.inner, f, cfg, args)
+    }
+
+    /// Whether [`launch`](Self::launch) would start this, for callers that say so now and launch later.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`launch`](Self::launch) that do not depend on what the system has left.
+    pub fn check_launch(&self, f: &Function, cfg: &LaunchConfig, args: &[Arg]) -> Result<(), Error> {
+        Launch::check(&self.inner, f, cfg, args).map(|_| ())
     }
 }
 

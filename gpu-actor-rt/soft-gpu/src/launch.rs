@@ -316,13 +316,13 @@ pub struct Launch {
 }
 
 impl Launch {
-    pub(crate) fn start(
-        device: &Arc<DeviceInner>,
+    /// Whether this can be launched: how many blocks it has, and its parameter space.
+    pub(crate) fn check(
+        device: &DeviceInner,
         function: &Function,
         config: &LaunchConfig,
         args: &[Arg],
-    ) -> Result<Launch, Error> {
-        static GRID_ID: AtomicUsize = AtomicUsize::new(1);
+    ) -> Result<(u32, Vec<u64>), Error> {
         let (device_flavour, flavour) = (device.properties.mode.flavour(), function.flavour());
         if flavour != device_flavour {
             return Err(Error::OtherMode {
@@ -336,9 +336,20 @@ impl Launch {
             return Err(Error::NotSupported { device, what: "cooperative launches" });
         }
         let blocks = check_shape(device, function.entry(), config)?;
-        let params = encode_params(function.entry(), args)?;
+        Ok((blocks, encode_params(function.entry(), args)?))
+    }
+
+    pub(crate) fn start(
+        device: &Arc<DeviceInner>,
+        function: &Function,
+        config: &LaunchConfig,
+        args: &[Arg],
+    ) -> Result<Launch, Error> {
+        static GRID_ID: AtomicUsize = AtomicUsize::new(1);
+        let (blocks, params) = Launch::check(device, function, config, args)?;
+        let deterministic = device.properties.mode.flavour().deterministic;
         let workers = if config.cooperative { blocks } else { blocks.min(device.properties.multiprocessors) };
-        let workers = if device_flavour.deterministic { 1 } else { workers as usize };
+        let workers = if deterministic { 1 } else { workers as usize };
         let shared = Arc::new(Shared {
             device: Arc::clone(device),
             function: function.clone(),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::check::Sites;
 use crate::compile::{Code, EntryCode, Global, compile};
-use crate::device::DeviceInner;
+use crate::device::{DeviceInner, MAX_THREADS_PER_BLOCK};
 use crate::error::{Error, LoadError};
 use crate::memory::Range;
 use crate::mode::Flavour;
@@ -174,6 +174,19 @@ impl Function {
     /// The sizes of its parameters in bytes.
     pub fn param_sizes(&self) -> impl Iterator<Item = usize> {
         self.entry().params.iter().map(|p| p.size)
+    }
+
+    /// Where its parameters begin in the parameter space, in bytes.
+    pub fn param_offsets(&self) -> impl Iterator<Item = usize> {
+        self.entry().params.iter().map(|p| p.offset)
+    }
+
+    /// Most lanes of a block that the entry allows: `.reqntid`, `.maxntid`, or what any device allows.
+    pub fn max_threads_per_block(&self) -> u32 {
+        let entry = self.entry();
+        let required = entry.required_block.map(|b| b.iter().map(|n| u64::from(*n)).product());
+        let most = required.or(entry.max_lanes).unwrap_or(u64::MAX);
+        most.min(u64::from(MAX_THREADS_PER_BLOCK)) as u32
     }
 
     /// Bytes of shared memory that the program declares.

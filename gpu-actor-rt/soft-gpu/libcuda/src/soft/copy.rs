@@ -1,0 +1,222 @@
+//! Copies and fills.
+//!
+//! Rules kept here:
+//! - Which memory an address is in is found out when the copy is asked for, and is part of the answer then; the bytes move when the
+//!   stream comes to it.
+//! - Memory that a kernel may use at the same time (device, managed and pinned) is touched by the software GPU's copies only, which
+//!   are atomic. Only pageable memory is touched directly: it is the caller's, and no kernel's.
+//! - A copy from or to pageable memory has ended when the call returns.
+
+use std::sync::Arc;
+
+use super::gpu::code_of;
+use super::region::{Hold, Region};
+use super::{Answer, Context, Driver, Gpu};
+use crate::code::Code;
+
+/// Bytes that are copied at a time.
+const PIECE: usize = 1 << 20;
+
+/// Where bytes are.
+#[derive(Clone)]
+pub(crate) enum Place {
+    /// In memory that a device knows.
+    Known {
+        gpu: Arc<Gpu>,
+        address: u64,
+        /// Keeps it until the copy is done, and says what it is; none for a module's variable.
+        region: Option<Arc<Region>>,
+    },
+    /// In pageable memory of the host.
+    Pageable(usize),
+}
+
+impl Place {
+    fn is_pageable(&self) -> bool {
+        matches!(self, Place::Pageable(_))
+    }
+
+    fn is_device(&self) -> bool {
+        match self {
+            Place::Known { region: Some(region), .. } => !matches!(region.hold, Hold::Host { .. }),
+            Place::Known { region: None, .. } => true,
+            Place::Pageable(_) => false,
+        }
+    }
+}
+
+/// What a caller says that an address is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Device,
+    Host,
+    /// Whatever it turns out to be.
+    Any,
+}
+
+/// How a call waits for its copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Always, as calls without "Async" do.
+    Always,
+    /// Only for pageable memory.
+    ForPageable,
+}
+
+impl Driver {
+    /// Finds out where `len` bytes at an address are.
+    pub(crate) fn place(
+        &self,
+        context: &Context,
+        address: u64,
+        len: usize,
+        side: Side,
+    ) -> Result<Place, Code> {
+        if let Some(region) = self.regions.find(address) {
+            if !region.holds(address, len) {
+                return Err(Code::INVALID_VALUE);
+            }
+            if side == Side::Device || side == Side::Any || !matches!(region.hold, Hold::Device(_)) {
+                return Ok(Place::Known { gpu: Arc::clone(&region.gpu), address, region: Some(region) });
+            }
+            // Unified addressing: a device address where a host address is asked for works.
+            return Ok(Place::Known { gpu: Arc::clone(&region.gpu), address, region: Some(region) });
+        }
+        let variable = side != Side::Host && {
+            let device = &context.gpu.device;
+            let last = address.wrapping_add(len as u64).wrapping_sub(1);
+            // Two bytes of one variable, or of two: the copy itself finds out whether all between are there, too.
+            [address, last].into_iter().all(|at| device.copy_from_device(&mut [0], at).is_ok())
+        };
+        if variable {
+            return Ok(Place::Known { gpu: Arc::clone(&context.gpu), address, region: None });
+        }
+        if side == Side::Device || address == 0 {
+            return Err(Code::INVALID_VALUE);
+        }
+        Ok(Place::Pageable(address as usize))
+    }
+
+    /// Copies in a stream.
+    ///
+    /// # Safety
+    ///
+    /// Pageable memory is valid for the copy, and nobody else uses it, until the call returns.
+    pub(crate) unsafe fn copy(
+        &self,
+        (to, to_side): (u64, Side),
+        (from, from_side): (u64, Side),
+        len: usize,
+        stream: usize,
+        wait: Wait,
+        call: &'static str,
+    ) -> Answer {
+        let (context, stream) = self.stream(stream)?;
+        if len == 0 {
+            return Ok(());
+        }
+        let to = self.place(&context, to, len, to_side)?;
+        let from = self.place(&context, from, len, from_side)?;
+        let pageable = to.is_pageable() || from.is_pageable();
+        // The manual, "API synchronization behavior": copies inside the device do not make the host wait.
+        let wait = pageable || (wait == Wait::Always && !(to.is_device() && from.is_device()));
+        let done = context.submit(
+            &stream,
+            || format!("a copy ({call})"),
+            Vec::new(),
+            move |context| {
+                // SAFETY: the caller's promise; the call waits below where pageable memory takes part.
+                let answer = unsafe { copy(&to, &from, len) };
+                // What was checked at the call is gone by now: on hardware the copy engine faults.
+                answer
+                    .inspect_err(|_| context.gpu.fail(Code::ILLEGAL_ADDRESS))
+                    .map_err(|_| Code::ILLEGAL_ADDRESS)
+            },
+        )?;
+        if wait {
+            return done.wait_in(call).answer;
+        }
+        Ok(())
+    }
+
+    /// Fills memory in a stream with a pattern of 1, 2 or 4 bytes.
+    pub(crate) fn fill(
+        &self,
+        to: u64,
+        pattern: &[u8],
+        count: usize,
+        stream: usize,
+        wait: Wait,
+        call: &'static str,
+    ) -> Answer {
+        let (context, stream) = self.stream(stream)?;
+        let len = count.checked_mul(pattern.len()).ok_or(Code::INVALID_VALUE)?;
+        if !to.is_multiple_of(pattern.len() as u64) {
+            return Err(Code::INVALID_VALUE);
+        }
+        if len == 0 {
+            return Ok(());
+        }
+        let place = self.place(&context, to, len, Side::Device)?;
+        let Place::Known { gpu, address, region } = place else { return Err(Code::INVALID_VALUE) };
+        // The same chapter of the manual: a fill makes the host wait where it is host memory that is filled.
+        let host = region.as_ref().is_some_and(|r| matches!(r.hold, Hold::Host { .. }));
+        let bytes = pattern.repeat(len.min(PIECE).div_ceil(pattern.len()));
+        let done = context.submit(
+            &stream,
+            || format!("a fill ({call})"),
+            Vec::new(),
+            move |context| {
+                let _keep = region;
+                let answer = fill(&gpu, address, &bytes, len);
+                answer
+                    .inspect_err(|_| context.gpu.fail(Code::ILLEGAL_ADDRESS))
+                    .map_err(|_| Code::ILLEGAL_ADDRESS)
+            },
+        )?;
+        if host && wait == Wait::Always {
+            return done.wait_in(call).answer;
+        }
+        Ok(())
+    }
+}
+
+/// Writes `bytes` again and again until there are `len`.
+pub(crate) fn fill(gpu: &Gpu, address: u64, bytes: &[u8], len: usize) -> Answer {
+    for start in (0..len).step_by(bytes.len()) {
+        let piece = &bytes[..bytes.len().min(len - start)];
+        gpu.device.copy_to_device(address + start as u64, piece).map_err(|e| code_of(&e))?;
+    }
+    Ok(())
+}
+
+/// # Safety
+///
+/// Pageable memory is valid for the copy, and nobody else uses it.
+unsafe fn copy(to: &Place, from: &Place, len: usize) -> Answer {
+    let mut buffer = vec![0; len.min(PIECE)];
+    for start in (0..len).step_by(PIECE) {
+        let piece = &mut buffer[..PIECE.min(len - start)];
+        match from {
+            Place::Known { gpu, address, .. } => {
+                gpu.device.copy_from_device(piece, address + start as u64).map_err(|e| code_of(&e))?;
+            }
+            Place::Pageable(address) => {
+                let from = std::ptr::with_exposed_provenance::<u8>(address + start);
+                // SAFETY: the caller vouches for the memory; the buffer is another.
+                unsafe { from.copy_to_nonoverlapping(piece.as_mut_ptr(), piece.len()) };
+            }
+        }
+        match to {
+            Place::Known { gpu, address, .. } => {
+                gpu.device.copy_to_device(address + start as u64, piece).map_err(|e| code_of(&e))?;
+            }
+            Place::Pageable(address) => {
+                let to = std::ptr::with_exposed_provenance_mut::<u8>(address + start);
+                // SAFETY: the caller vouches for the memory; the buffer is another.
+                unsafe { to.copy_from_nonoverlapping(piece.as_ptr(), piece.len()) };
+            }
+        }
+    }
+    Ok(())
+}
