@@ -39,6 +39,9 @@ pub(crate) const SLEEP_FROM_NS: u32 = 20_000;
 /// The longest that `nanosleep` can ask for.
 pub(crate) const MAX_SLEEP_NS: u32 = 1_000_000;
 
+/// How often a block that the fault plan stalls looks whether its launch is to stop.
+const STALL_NAP: Duration = Duration::from_millis(1);
+
 /// What a lane does when it is not running.
 #[derive(Clone, Copy)]
 pub(crate) enum State {
@@ -147,6 +150,9 @@ impl Lane {
     pub(crate) fn polled(&self) {
         self.check_kill();
         let block = self.block();
+        if block.stalls_here() {
+            block.stall(self);
+        }
         if block.turns.is_some() {
             self.switch_point(Point::BackEdge as u32);
         } else if block.lanes.len() > 1 {
@@ -190,6 +196,10 @@ pub(crate) struct Block<'a> {
     /// Lanes that have arrived at a barrier and did not wait.
     pub(crate) arrived: [Cell<u32>; 16],
     short_sleeps: Cell<u32>,
+    /// Back-edges left until the fault plan stalls the block, if it does.
+    stalls_in: Cell<Option<u64>>,
+    /// On a deterministic device: it has stalled, and its lanes get no more turns.
+    pub(crate) stalled: Cell<bool>,
     /// On a checked device.
     pub(crate) checks: Option<Checks<'a>>,
     /// On a deterministic device.
@@ -213,6 +223,32 @@ impl Block<'_> {
     /// behalf of its other lanes.
     pub(crate) fn wake_others(&self) {
         self.launch.wake_blocks((self.lanes.len() == 1).then_some(self.index));
+    }
+
+    /// A lane takes a back-edge: whether it is the one at which the fault plan stalls the block.
+    fn stalls_here(&self) -> bool {
+        match self.stalls_in.get() {
+            None => false,
+            Some(0) => true,
+            Some(left) => {
+                self.stalls_in.set(Some(left - 1));
+                false
+            }
+        }
+    }
+
+    /// The lane and all others of its block come no further. Returns only where the launch is to stop.
+    fn stall(&self, lane: &Lane) {
+        if self.turns.is_some() {
+            self.stalled.set(true);
+            lane.suspend(State::Ready);
+        } else {
+            // The block has the thread to itself.
+            while !self.killed() {
+                std::thread::sleep(STALL_NAP);
+            }
+        }
+        lane.check_kill();
     }
 
     /// Nothing in the block can run before `ns` have passed.
@@ -317,6 +353,8 @@ impl<'a> Worker<'a> {
             lanes: Vec::with_capacity(lanes as usize),
             arrived: Default::default(),
             short_sleeps: Cell::new(0),
+            stalls_in: Cell::new(launch.stalls_after(index)),
+            stalled: Cell::new(false),
             checks: device.properties.mode.checked.then(|| Checks::new(device, total_shared)),
             turns,
         };
@@ -352,6 +390,10 @@ impl<'a> Worker<'a> {
         };
         let contexts: Vec<Lane> = (0..lanes).map(template).collect();
         block.lanes = contexts;
+        if block.stalls_in.get().is_some() {
+            // So that its back-edges ask the host.
+            block.poll.fetch_or(poll::TURNS, Ordering::Relaxed);
+        }
         (block, shared)
     }
 

@@ -1,11 +1,13 @@
 //! The device itself: what it is like, its memory, and the way in for programs.
 
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 
 use crate::error::{Error, LoadError};
 use crate::fabric::Fabric;
+use crate::fault::{Breakdown, Faults};
 use crate::launch::{Arg, Launch, LaunchConfig};
-use crate::memory::{DeviceMemory, MappedMemory, Memory, MemoryInfo, Origin};
+use crate::memory::{Allocation, DeviceMemory, MappedMemory, Memory, MemoryInfo, Origin};
 use crate::mode::Mode;
 use crate::module::{Function, Module};
 use crate::platform::{Platform, PlatformConfig};
@@ -182,6 +184,9 @@ pub(crate) struct DeviceInner {
     pub(crate) properties: Properties,
     pub(crate) memory: Arc<Memory>,
     pub(crate) fabric: Arc<Fabric>,
+    pub(crate) faults: Arc<Faults>,
+    /// Dropping them tells the threads of planned breakdowns that there is nothing left to break.
+    _alarms: Vec<Sender<()>>,
     pub(crate) lane_stack: usize,
 }
 
@@ -236,6 +241,7 @@ impl Device {
         index: usize,
         driver_version: Version,
         fabric: &Arc<Fabric>,
+        faults: &Arc<Faults>,
     ) -> Result<Device, Error> {
         let bad = |reason: &str| Err(Error::InvalidConfig { reason: reason.to_owned() });
         if config.memory == 0 {
@@ -275,6 +281,8 @@ impl Device {
             properties,
             memory: Arc::clone(fabric.memory(index)?),
             fabric: Arc::clone(fabric),
+            faults: Arc::clone(faults),
+            _alarms: set_alarms(faults)?,
             lane_stack: config.lane_stack,
         };
         Ok(Device { inner: Arc::new(inner) })
@@ -288,6 +296,43 @@ impl Device {
     /// How much of its memory is in use right now.
     pub fn memory_info(&self) -> MemoryInfo {
         self.inner.memory.info()
+    }
+
+    /// Whether the device works: the error that every call answers if it has broken down.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceLost`], [`Error::Sticky`].
+    pub fn health(&self) -> Result<(), Error> {
+        self.inner.faults.check()
+    }
+
+    /// Breaks the device down now, as a [`FaultPlan`](crate::FaultPlan) does at its time: what runs on it ends with the error that
+    /// every call answers from then on. Memory keeps its contents.
+    ///
+    /// ```
+    /// use soft_gpu::{Breakdown, Device, DeviceConfig, Error};
+    ///
+    /// let device = Device::open(DeviceConfig::default())?;
+    /// device.break_down(Breakdown::Sticky);
+    /// assert!(matches!(device.alloc(16), Err(Error::Sticky { .. })));
+    /// device.reset()?;
+    /// let memory = device.alloc(16)?;
+    /// device.break_down(Breakdown::Lost);
+    /// assert!(matches!(device.reset(), Err(Error::DeviceLost { .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn break_down(&self, breakdown: Breakdown) {
+        self.inner.faults.break_down(breakdown);
+    }
+
+    /// Brings a device back that has failed. Does nothing to one that works.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceLost`]: what is lost is not brought back.
+    pub fn reset(&self) -> Result<(), Error> {
+        self.inner.faults.reset()
     }
 
     /// Compiles a program.
@@ -310,7 +355,16 @@ impl Device {
     ///
     /// [`Error::OutOfMemory`], or [`Error::EmptyAllocation`] for zero bytes.
     pub fn alloc(&self, bytes: usize) -> Result<DeviceMemory, Error> {
-        self.inner.memory.allocate(bytes, Origin::Device).map(DeviceMemory)
+        self.allocate(bytes, Origin::Device).map(DeviceMemory)
+    }
+
+    fn allocate(&self, bytes: usize, origin: Origin) -> Result<Allocation, Error> {
+        self.inner.faults.check()?;
+        if bytes > 0 && self.inner.faults.allocation(bytes as u64) {
+            let MemoryInfo { free, total, .. } = self.memory_info();
+            return Err(Error::OutOfMemory { requested: bytes as u64, free, total });
+        }
+        self.inner.memory.allocate(bytes, origin)
     }
 
     /// Allocates zero-filled memory that host and device both see.
@@ -326,7 +380,7 @@ impl Device {
                 what: "mapped host memory",
             });
         }
-        self.inner.memory.allocate(bytes, Origin::Mapped).map(MappedMemory)
+        self.allocate(bytes, Origin::Mapped).map(MappedMemory)
     }
 
     /// Copies `src` to device address `dst`. A running kernel may see part of it before the rest.
@@ -335,6 +389,7 @@ impl Device {
     ///
     /// [`Error::InvalidAddress`] where the range is not inside one live allocation of this device.
     pub fn copy_to_device(&self, dst: u64, src: &[u8]) -> Result<(), Error> {
+        self.inner.faults.check()?;
         self.inner.memory.write(dst, src)
     }
 
@@ -344,6 +399,7 @@ impl Device {
     ///
     /// [`Error::InvalidAddress`] where the range is not inside one live allocation of this device.
     pub fn copy_from_device(&self, dst: &mut [u8], src: u64) -> Result<(), Error> {
+        self.inner.faults.check()?;
         self.inner.memory.read(dst, src)
     }
 
@@ -353,7 +409,8 @@ impl Device {
     ///
     /// [`Error::ArgumentCount`] and [`Error::ArgumentSize`] where `args` do not fit the entry's parameters,
     /// [`Error::InvalidLaunch`] where the shape exceeds a limit, [`Error::OtherMode`] where a device of another mode loaded
-    /// the module, [`Error::System`] where no thread can be had.
+    /// the module, [`Error::System`] where no thread can be had, [`Error::DeviceLost`] and [`Error::Sticky`] where the
+    /// device has broken down, as any call does.
     ///
     /// # Safety
     ///
@@ -373,6 +430,32 @@ impl Device {
     pub fn check_launch(&self, f: &Function, cfg: &LaunchConfig, args: &[Arg]) -> Result<(), Error> {
         Launch::check(&self.inner, f, cfg, args).map(|_| ())
     }
+}
+
+/// Has the device break down when its fault plan says so, even if nobody calls it then.
+fn set_alarms(faults: &Arc<Faults>) -> Result<Vec<Sender<()>>, Error> {
+    let mut alarms = Vec::new();
+    for (time, breakdown) in faults.alarms() {
+        if time.is_zero() {
+            faults.break_down(breakdown);
+            continue;
+        }
+        let (alarm, dropped) = channel();
+        let faults = Arc::downgrade(faults);
+        let wait = move || {
+            if dropped.recv_timeout(time) == Err(RecvTimeoutError::Timeout)
+                && let Some(faults) = faults.upgrade()
+            {
+                faults.break_down(breakdown);
+            }
+        };
+        std::thread::Builder::new()
+            .name("soft-gpu-fault".to_owned())
+            .spawn(wait)
+            .map_err(|e| Error::System { what: "a thread for a planned fault", reason: e.to_string() })?;
+        alarms.push(alarm);
+    }
+    Ok(alarms)
 }
 
 /// `soft-gpu` and the device's number.

@@ -56,6 +56,8 @@ pub enum LoadErrorKind {
         /// The device's.
         device: Version,
     },
+    /// The device does not answer: it is lost, or has failed and was not reset. The line is 0.
+    Device,
     /// The code generator refused what this crate handed it, which is a defect of this crate.
     Internal,
 }
@@ -69,6 +71,11 @@ impl LoadError {
             token.to_owned()
         };
         LoadError { kind, line, token, message: message.into() }
+    }
+
+    /// The device is broken.
+    pub(crate) fn device(error: &Error) -> Self {
+        LoadError::new(LoadErrorKind::Device, 0, "", error.to_string())
     }
 
     /// The class of the error.
@@ -94,6 +101,9 @@ impl LoadError {
 
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.kind == LoadErrorKind::Device {
+            return f.write_str(&self.message);
+        }
         let token = if self.token.is_empty() { "end of text" } else { &self.token };
         write!(f, "PTX line {}, at `{token}`: {}", self.line, self.message)
     }
@@ -230,6 +240,36 @@ pub enum Error {
         /// Who has no access.
         from: usize,
         /// Whose memory it is.
+        to: usize,
+    },
+    /// The device is gone: every call says so from now on, and what ran on it has ended. Only another device helps.
+    #[error("device {index} `{name}` is lost; go on with another device")]
+    DeviceLost {
+        /// Its number on its platform.
+        index: usize,
+        /// Its name.
+        name: String,
+    },
+    /// The device has failed: every call says so until it is [reset](crate::Device::reset), and what ran on it has ended.
+    #[error("device {index} `{name}` has failed and answers nothing until it is reset")]
+    Sticky {
+        /// Its number on its platform.
+        index: usize,
+        /// Its name.
+        name: String,
+    },
+    /// The fault plan refuses the launch; the device goes on.
+    #[error("the launch of `{function}` was refused for want of resources; it can be tried again")]
+    LaunchRefused {
+        /// The entry.
+        function: String,
+    },
+    /// A copy between devices failed; nothing was copied.
+    #[error("copying from device {from} to device {to} failed; it can be tried again")]
+    CopyFailed {
+        /// The source.
+        from: usize,
+        /// The target.
         to: usize,
     },
     /// The device was configured without this [feature](crate::Features).

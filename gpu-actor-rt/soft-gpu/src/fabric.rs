@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Error;
+use crate::fault::Faults;
 use crate::memory::{Memory, Ranges};
 
 /// What connects two devices.
@@ -134,6 +135,7 @@ struct State {
 pub(crate) struct Fabric {
     memories: Vec<Arc<Memory>>,
     links: Links,
+    faults: Vec<Arc<Faults>>,
     /// Grows with every change of any device's live allocations or of who has access.
     epoch: Arc<AtomicU64>,
     state: Mutex<State>,
@@ -141,7 +143,12 @@ pub(crate) struct Fabric {
 
 impl Fabric {
     /// `epoch` is the one that the memories share.
-    pub(crate) fn new(memories: Vec<Arc<Memory>>, links: Links, epoch: Arc<AtomicU64>) -> Self {
+    pub(crate) fn new(
+        memories: Vec<Arc<Memory>>,
+        links: Links,
+        faults: Vec<Arc<Faults>>,
+        epoch: Arc<AtomicU64>,
+    ) -> Self {
         let n = memories.len();
         let state = State {
             enabled: vec![false; n * n],
@@ -149,7 +156,7 @@ impl Fabric {
             held: vec![0; n * n],
             traffic: vec![Traffic::default(); n * n],
         };
-        Fabric { memories, links, epoch, state: Mutex::new(state) }
+        Fabric { memories, links, faults, epoch, state: Mutex::new(state) }
     }
 
     /// Every change below is one step, so a panic elsewhere while it is locked does not spoil it.
@@ -182,6 +189,8 @@ impl Fabric {
         if !link.peer_access() {
             return Err(Error::PeerNotSupported { from, to });
         }
+        self.faults[from].check()?;
+        self.faults[to].check()?;
         let mut state = self.state();
         if state.enabled[pair] {
             return Err(Error::PeerAlreadyEnabled { from, to });
@@ -268,8 +277,13 @@ impl Fabric {
     ) -> Result<(), Error> {
         let (pair, back) = (self.pair(from, to)?, self.pair(to, from)?);
         let (source, target) = (&self.memories[from], &self.memories[to]);
+        self.faults[from].check()?;
+        self.faults[to].check()?;
         source.check(src, bytes)?;
         target.check(dst, bytes)?;
+        if from != to {
+            self.faults[from].copy(to, bytes as u64)?;
+        }
         let mut buffer = vec![0; bytes.min(COPY_CHUNK)];
         let mut done = 0;
         while done < bytes {

@@ -7,14 +7,17 @@
 //!   synchronising lanes at once.
 //! - The first failure wins; it stops the launch.
 
+mod shape;
+
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use self::shape::{check_shape, encode_params};
 use crate::block::Worker;
-use crate::device::{DeviceInner, MAX_SHARED_PER_BLOCK, MAX_THREADS_PER_BLOCK};
-use crate::error::{Error, LaunchRule};
+use crate::device::DeviceInner;
+use crate::error::Error;
 use crate::module::{Entry, Function};
 use crate::schedule::Trace;
 use crate::token::Token;
@@ -181,6 +184,8 @@ pub(crate) struct Shared {
     tokens: Vec<Token>,
     /// On a deterministic device: what its one thread parks on when all blocks have parked.
     any_block: Token,
+    /// Blocks that the fault plan stalls, and after how many back-edges.
+    stalls: Vec<(u32, u64)>,
     trace: Mutex<Option<Trace>>,
     event: Token,
     event_pending: AtomicBool,
@@ -208,6 +213,11 @@ impl Shared {
     /// The token on which `block` parks, where this launch lets blocks park.
     pub(crate) fn token(&self, block: u32) -> Option<&Token> {
         self.tokens.get(block as usize)
+    }
+
+    /// The back-edges after which the fault plan stalls `block`, if it does.
+    pub(crate) fn stalls_after(&self, block: u32) -> Option<u64> {
+        self.stalls.iter().find(|(stalled, _)| *stalled == block).map(|(_, back_edges)| *back_edges)
     }
 
     fn is_deterministic(&self) -> bool {
@@ -258,7 +268,12 @@ impl Shared {
     }
 
     pub(crate) fn fail(&self, error: Error) {
-        self.progress().failure.get_or_insert(error);
+        let mut progress = self.progress();
+        // What has ended has ended well, whatever becomes of its device.
+        if !progress.ended {
+            progress.failure.get_or_insert(error);
+        }
+        drop(progress);
         self.stop();
     }
 
@@ -322,7 +337,13 @@ impl Launch {
         function: &Function,
         config: &LaunchConfig,
         args: &[Arg],
+<<<<<<< HEAD
     ) -> Result<(u32, Vec<u64>), Error> {
+=======
+    ) -> Result<Launch, Error> {
+        static GRID_ID: AtomicUsize = AtomicUsize::new(1);
+        device.faults.check()?;
+>>>>>>> aed2743 (soft-gpu: fault plans, seeded and sayable as text: out of memory, refused launches, failed and lost devices, stalled blocks, peer copies that fail)
         let (device_flavour, flavour) = (device.properties.mode.flavour(), function.flavour());
         if flavour != device_flavour {
             return Err(Error::OtherMode {
@@ -336,6 +357,7 @@ impl Launch {
             return Err(Error::NotSupported { device, what: "cooperative launches" });
         }
         let blocks = check_shape(device, function.entry(), config)?;
+<<<<<<< HEAD
         Ok((blocks, encode_params(function.entry(), args)?))
     }
 
@@ -348,6 +370,13 @@ impl Launch {
         static GRID_ID: AtomicUsize = AtomicUsize::new(1);
         let (blocks, params) = Launch::check(device, function, config, args)?;
         let deterministic = device.properties.mode.flavour().deterministic;
+=======
+        let params = encode_params(function.entry(), args)?;
+        let faults = device.faults.launch();
+        if faults.refused {
+            return Err(Error::LaunchRefused { function: function.name().to_owned() });
+        }
+>>>>>>> aed2743 (soft-gpu: fault plans, seeded and sayable as text: out of memory, refused launches, failed and lost devices, stalled blocks, peer copies that fail)
         let workers = if config.cooperative { blocks } else { blocks.min(device.properties.multiprocessors) };
         let workers = if deterministic { 1 } else { workers as usize };
         let shared = Arc::new(Shared {
@@ -366,6 +395,7 @@ impl Launch {
                 Vec::new()
             },
             any_block: Token::new(),
+            stalls: faults.stalls,
             trace: Mutex::new(None),
             event: Token::new(),
             event_pending: AtomicBool::new(false),
@@ -373,6 +403,10 @@ impl Launch {
             ended: Condvar::new(),
         });
         device.fabric.launch_started(device.properties.index);
+        if let Some(breakdown) = faults.breakdown {
+            device.faults.break_down(breakdown);
+        }
+        device.faults.started(&shared);
         let launch = Launch { shared: Arc::clone(&shared), threads: Mutex::new(Vec::with_capacity(workers)) };
         for worker in 0..workers {
             let mine = Arc::clone(&shared);
@@ -484,104 +518,4 @@ impl std::fmt::Debug for Launch {
             .field("status", &self.poll())
             .finish_non_exhaustive()
     }
-}
-
-/// Checks the shape against the limits of device and entry, and returns the number of blocks.
-fn check_shape(device: &DeviceInner, entry: &Entry, config: &LaunchConfig) -> Result<u32, Error> {
-    let invalid = |rule, reason: String| Error::InvalidLaunch { function: entry.name.clone(), rule, reason };
-    use LaunchRule as Rule;
-    let limits = &device.properties;
-    for axis in 0..3 {
-        let name = ["x", "y", "z"][axis];
-        let (grid, block) = (config.grid[axis], config.block[axis]);
-        if grid == 0 || block == 0 {
-            return Err(invalid(Rule::NotEmpty, format!("grid and block need at least 1 along {name}")));
-        }
-        if grid > limits.max_grid[axis] {
-            return Err(invalid(
-                Rule::GridAxis,
-                format!("grid.{name} is {grid}, the limit {}", limits.max_grid[axis]),
-            ));
-        }
-        if block > limits.max_block[axis] {
-            return Err(invalid(
-                Rule::BlockAxis,
-                format!("block.{name} is {block}, the limit {}", limits.max_block[axis]),
-            ));
-        }
-    }
-    let lanes: u64 = config.block.iter().map(|n| u64::from(*n)).product();
-    if lanes > u64::from(MAX_THREADS_PER_BLOCK) {
-        return Err(invalid(
-            Rule::BlockLanes,
-            format!("the block has {lanes} lanes, the limit is {MAX_THREADS_PER_BLOCK}"),
-        ));
-    }
-    if let Some(required) = entry.required_block
-        && required != config.block
-    {
-        return Err(invalid(
-            Rule::RequiredBlock,
-            format!("the block is {:?}, `.reqntid` demands {required:?}", config.block),
-        ));
-    }
-    if let Some(most) = entry.max_lanes
-        && lanes > most
-    {
-        return Err(invalid(
-            Rule::MostLanes,
-            format!("the block has {lanes} lanes, `.maxntid` allows {most}"),
-        ));
-    }
-    let shared = u64::from(entry.static_shared) + u64::from(config.shared_bytes);
-    if shared > u64::from(MAX_SHARED_PER_BLOCK) {
-        return Err(invalid(
-            Rule::SharedMemory,
-            format!("a block needs {shared} bytes of shared memory, the limit is {MAX_SHARED_PER_BLOCK}"),
-        ));
-    }
-    let blocks: u128 = config.grid.iter().map(|n| u128::from(*n)).product();
-    let most = if config.cooperative { limits.max_cooperative_blocks } else { u32::MAX };
-    if blocks > u128::from(most) {
-        let kind = if config.cooperative { "a cooperative launch" } else { "a launch" };
-        let rule = if config.cooperative { Rule::ResidentBlocks } else { Rule::GridBlocks };
-        return Err(invalid(rule, format!("the grid has {blocks} blocks, the limit of {kind} is {most}")));
-    }
-    if config.park_sleepers && blocks > 1 << 20 {
-        return Err(invalid(
-            Rule::ResidentBlocks,
-            format!("the grid has {blocks} blocks, with `park_sleepers` the limit is 1048576"),
-        ));
-    }
-    Ok(blocks as u32)
-}
-
-/// Lays the arguments out as the entry's parameter space.
-fn encode_params(entry: &Entry, args: &[Arg]) -> Result<Vec<u64>, Error> {
-    if args.len() != entry.params.len() {
-        return Err(Error::ArgumentCount {
-            function: entry.name.clone(),
-            expected: entry.params.len(),
-            given: args.len(),
-        });
-    }
-    let mut bytes = Vec::new();
-    let mut value = Vec::new();
-    for (index, (arg, param)) in args.iter().zip(&entry.params).enumerate() {
-        value.clear();
-        arg.encode(&mut value);
-        if value.len() != param.size {
-            return Err(Error::ArgumentSize {
-                function: entry.name.clone(),
-                index,
-                parameter: param.name.clone(),
-                expected: param.size,
-                given: value.len(),
-            });
-        }
-        bytes.resize(param.offset, 0);
-        bytes.extend_from_slice(&value);
-    }
-    bytes.resize(bytes.len().next_multiple_of(8), 0);
-    Ok(bytes.as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word)).collect())
 }

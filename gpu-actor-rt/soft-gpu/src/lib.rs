@@ -58,6 +58,12 @@
 //!
 //! Memory that its owner drops while a launch runs is given back when no launch of the device runs any more.
 //!
+//! # Platforms and faults
+//!
+//! A [`Platform`] has several devices, links between them, and a driver of some version; an environment variable can say it as text:
+//! [`PlatformConfig`]. A [`FaultPlan`] makes things go wrong: memory runs out, launches are refused, devices fail or are lost, a block gets no
+//! more turns, copies between devices are slow or fail.
+//!
 //! # Modes
 //!
 //! A device is opened in a [`Mode`], which is part of how programs are compiled for it:
@@ -107,6 +113,7 @@ mod compile;
 mod device;
 mod error;
 mod fabric;
+mod fault;
 mod host;
 mod launch;
 mod memory;
@@ -125,6 +132,7 @@ pub use check::{AccessKind, Nearest, Violation, ViolationKind};
 pub use device::{Device, DeviceConfig, Features, PciId, Properties};
 pub use error::{Error, LaunchRule, LoadError, LoadErrorKind};
 pub use fabric::{Link, Links, Traffic};
+pub use fault::{Breakdown, Fault, FaultKind, FaultPlan, Moment, When};
 pub use launch::{Arg, Launch, LaunchConfig, Status};
 pub use memory::{DeviceMemory, MappedMemory, MemoryInfo};
 pub use mode::{Mode, ModeError, Schedule};

@@ -64,6 +64,7 @@ pub struct Module {
 
 impl Module {
     pub(crate) fn load(device: &Arc<DeviceInner>, text: &str) -> Result<Module, LoadError> {
+        device.faults.check().map_err(|error| LoadError::device(&error))?;
         let start = Instant::now();
         let reader = ptx::Reader {
             driver: device.properties.driver_version,

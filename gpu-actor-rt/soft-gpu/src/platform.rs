@@ -11,10 +11,12 @@ use std::sync::atomic::AtomicU64;
 use crate::device::{Device, DeviceConfig};
 use crate::error::Error;
 use crate::fabric::{Fabric, Link, Links, Traffic};
+use crate::fault::{FaultPlan, Faults};
 use crate::memory::Memory;
 use crate::version::Version;
 
 pub use parse::PlatformError;
+pub(crate) use parse::number;
 
 /// Most devices of a platform.
 pub const MAX_DEVICES: usize = 64;
@@ -30,6 +32,7 @@ pub const MAX_DEVICES: usize = 64;
 /// | `driver=<major>.<minor>` | the CUDA version of the driver |
 /// | `links=<link>` | what connects all devices: `nvlink`, `pcie` or `none`; default `pcie` |
 /// | `link=<a>-<b>:<link>` | what connects two of them, such as `link=0-1:nvlink` |
+/// | `seed=<n>` | decides what [faults](crate::FaultPlan) leave to chance |
 /// | `name=<text>` | the devices' name |
 /// | `memory=<n>` | memory of each, in bytes or with `K`, `M`, `G` after the number (powers of 1024) |
 /// | `sms=<n>` | multiprocessors of each |
@@ -37,6 +40,7 @@ pub const MAX_DEVICES: usize = 64;
 /// | `cc=<major>.<minor>` | compute capability of each |
 /// | `fast`, `checked`, `deterministic:<seed>` | the [mode](crate::Mode) of each; the last two combine |
 /// | `managed`, `atomics`, `cooperative`, `mapped`, `pools`, `watchdog`, `ecc` | `=yes` or `=no`: the [features](crate::Features) of each |
+/// | `fault=<kind>:<when>` | a [fault](crate::FaultKind) on each, as often as there are faults |
 ///
 /// A setting of a device may be said for one alone by its number in front: `1.memory=64M`.
 ///
@@ -62,6 +66,8 @@ pub struct PlatformConfig {
     pub driver_version: Version,
     /// What connects the devices. Default: PCI Express.
     pub links: Links,
+    /// What goes wrong. Default: nothing.
+    pub faults: FaultPlan,
 }
 
 impl Default for PlatformConfig {
@@ -70,6 +76,7 @@ impl Default for PlatformConfig {
             devices: vec![DeviceConfig::default()],
             driver_version: Version::new(13, 5),
             links: Links::default(),
+            faults: FaultPlan::default(),
         }
     }
 }
@@ -127,16 +134,26 @@ impl Platform {
             let reason = format!("a link to device {index}, the platform has {}", config.devices.len());
             return Err(Error::InvalidConfig { reason });
         }
+        if let Some(index) = config.faults.faults.iter().filter_map(|fault| fault.device).max()
+            && index >= config.devices.len()
+        {
+            let reason = format!("a fault of device {index}, the platform has {}", config.devices.len());
+            return Err(Error::InvalidConfig { reason });
+        }
         let epoch = Arc::new(AtomicU64::new(0));
         let memory = |device: &DeviceConfig| {
             Arc::new(Memory::new(device.memory, device.mode.checked, Arc::clone(&epoch)))
         };
         let memories = config.devices.iter().map(memory).collect();
-        let fabric = Arc::new(Fabric::new(memories, config.links, Arc::clone(&epoch)));
+        let faults = |(index, device): (usize, &DeviceConfig)| {
+            Arc::new(Faults::new(&config.faults, index, &device.name))
+        };
+        let faults: Vec<Arc<Faults>> = config.devices.iter().enumerate().map(faults).collect();
+        let fabric = Arc::new(Fabric::new(memories, config.links, faults.clone(), Arc::clone(&epoch)));
         let driver_version = config.driver_version;
-        let devices = config.devices.into_iter().enumerate();
+        let devices = config.devices.into_iter().zip(&faults).enumerate();
         let devices = devices
-            .map(|(index, config)| Device::new(config, index, driver_version, &fabric))
+            .map(|(index, (config, faults))| Device::new(config, index, driver_version, &fabric, faults))
             .collect::<Result<_, _>>()?;
         Ok(Platform { inner: Arc::new(Inner { devices, driver_version, fabric }) })
     }
@@ -174,7 +191,8 @@ impl Platform {
     ///
     /// # Errors
     ///
-    /// [`Error::PeerNotSupported`] where no link allows it, [`Error::PeerAlreadyEnabled`], [`Error::NoSuchDevice`].
+    /// [`Error::PeerNotSupported`] where no link allows it, [`Error::PeerAlreadyEnabled`], [`Error::NoSuchDevice`],
+    /// [`Error::DeviceLost`] and [`Error::Sticky`] where either device has broken down.
     pub fn enable_peer(&self, from: usize, to: usize) -> Result<(), Error> {
         self.inner.fabric.enable(from, to)
     }
@@ -212,8 +230,9 @@ impl Platform {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidAddress`] where a range is not inside one live allocation of its device, [`Error::NoSuchDevice`]. Nothing
-    /// has been copied then.
+    /// [`Error::InvalidAddress`] where a range is not inside one live allocation of its device, [`Error::NoSuchDevice`],
+    /// [`Error::CopyFailed`] where the fault plan says so, [`Error::DeviceLost`] and [`Error::Sticky`] where either device has broken
+    /// down. Nothing has been copied then.
     pub fn copy_peer(&self, to: usize, dst: u64, from: usize, src: u64, bytes: usize) -> Result<(), Error> {
         self.inner.fabric.copy((to, dst), (from, src), bytes)
     }

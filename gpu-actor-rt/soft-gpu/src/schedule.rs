@@ -247,6 +247,7 @@ fn run_turns<'a>(
 fn next(launch: &Shared, turns: &Turns, residents: &[Resident<'_>]) -> Next {
     let now = turns.now.get();
     let can_run = |block: &Block<'_>, lane: usize| match block.lanes[lane].state.get() {
+        _ if block.stalled.get() => false,
         State::New | State::Ready => true,
         State::Sleeping(_) => block.lanes[lane].wake.get() <= now && !parks(launch, block),
         _ => false,
@@ -264,6 +265,9 @@ fn next(launch: &Shared, turns: &Turns, residents: &[Resident<'_>]) -> Next {
     let (mut until, mut shortest) = (u64::MAX, u32::MAX);
     for (at, resident) in residents.iter().enumerate() {
         let block = &*resident.block;
+        if block.stalled.get() {
+            continue;
+        }
         let parked = parks(launch, block);
         if parked && launch.token(block.index).is_some_and(crate::token::Token::take) {
             for lane in &block.lanes {

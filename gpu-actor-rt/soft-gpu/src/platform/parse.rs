@@ -5,6 +5,7 @@ use std::str::FromStr;
 use super::{MAX_DEVICES, PlatformConfig};
 use crate::device::DeviceConfig;
 use crate::fabric::{Link, Links};
+use crate::fault::Fault;
 use crate::mode::Mode;
 
 /// A text that says no platform.
@@ -17,8 +18,8 @@ pub struct PlatformError {
     pub reason: String,
 }
 
-const SETTINGS: &str = "use devices=<n>, driver=<version>, links=<link>, link=<a>-<b>:<link>, or, for all devices or with `<device>.` in front for one: name=, \
-     memory=, sms=, stack=, cc=, fast, checked, deterministic:<seed>, managed=, atomics=, cooperative=, mapped=, pools=, watchdog=, ecc=";
+const SETTINGS: &str = "use devices=<n>, driver=<version>, links=<link>, link=<a>-<b>:<link>, seed=<n>, or, for all devices or with `<device>.` in front for one: name=, \
+     memory=, sms=, stack=, cc=, fast, checked, deterministic:<seed>, managed=, atomics=, cooperative=, mapped=, pools=, watchdog=, ecc=, fault=";
 
 type Parsed<T> = Result<T, String>;
 
@@ -51,6 +52,14 @@ impl PlatformConfig {
                 self.driver_version = value.parse().map_err(|e: crate::VersionError| e.to_string())?;
                 return Ok(());
             }
+            Some(("seed", value)) => {
+                self.faults.seed = value.parse().map_err(|_| "use a number of at most 64 bits".to_owned())?;
+                return Ok(());
+            }
+            Some(("fault", value)) => {
+                self.faults.faults.push(Fault { device: None, kind: value.parse()? });
+                return Ok(());
+            }
             Some(("links", value)) => {
                 self.links = Links::all(link(value)?);
                 return Ok(());
@@ -68,6 +77,10 @@ impl PlatformConfig {
             let count = self.devices.len();
             let device = self.devices.get_mut(index);
             let device = device.ok_or_else(|| format!("there are {count} devices, counted from 0"))?;
+            if let Some(fault) = setting.strip_prefix("fault=") {
+                self.faults.faults.push(Fault { device: Some(index), kind: fault.parse()? });
+                return Ok(());
+            }
             return set_device(device, setting);
         }
         // With no device there is nothing to set; what is said must make sense all the same.
@@ -134,7 +147,7 @@ fn yes(value: &str) -> Parsed<bool> {
 }
 
 /// A number, perhaps with K, M, or G after it.
-pub(super) fn number(text: &str, most: u64) -> Parsed<u64> {
+pub(crate) fn number(text: &str, most: u64) -> Parsed<u64> {
     let (digits, shift) = match text.as_bytes().last() {
         Some(b'K') => (&text[..text.len() - 1], 10),
         Some(b'M') => (&text[..text.len() - 1], 20),
@@ -191,6 +204,10 @@ mod tests {
             "link=0:nvlink",
             "link=0-1",
             "link=0-one:pcie",
+            "fault=fire:1",
+            "0.fault=oom:0",
+            "1.fault=oom:1",
+            "seed=x",
         ] {
             let error = format!("sms=2,{part},cc=9.0").parse::<PlatformConfig>().unwrap_err();
             assert_eq!(error.part, part, "{error}");
