@@ -337,13 +337,8 @@ impl Launch {
         function: &Function,
         config: &LaunchConfig,
         args: &[Arg],
-<<<<<<< HEAD
     ) -> Result<(u32, Vec<u64>), Error> {
-=======
-    ) -> Result<Launch, Error> {
-        static GRID_ID: AtomicUsize = AtomicUsize::new(1);
         device.faults.check()?;
->>>>>>> aed2743 (soft-gpu: fault plans, seeded and sayable as text: out of memory, refused launches, failed and lost devices, stalled blocks, peer copies that fail)
         let (device_flavour, flavour) = (device.properties.mode.flavour(), function.flavour());
         if flavour != device_flavour {
             return Err(Error::OtherMode {
@@ -357,7 +352,6 @@ impl Launch {
             return Err(Error::NotSupported { device, what: "cooperative launches" });
         }
         let blocks = check_shape(device, function.entry(), config)?;
-<<<<<<< HEAD
         Ok((blocks, encode_params(function.entry(), args)?))
     }
 
@@ -369,14 +363,11 @@ impl Launch {
     ) -> Result<Launch, Error> {
         static GRID_ID: AtomicUsize = AtomicUsize::new(1);
         let (blocks, params) = Launch::check(device, function, config, args)?;
-        let deterministic = device.properties.mode.flavour().deterministic;
-=======
-        let params = encode_params(function.entry(), args)?;
         let faults = device.faults.launch();
         if faults.refused {
             return Err(Error::LaunchRefused { function: function.name().to_owned() });
         }
->>>>>>> aed2743 (soft-gpu: fault plans, seeded and sayable as text: out of memory, refused launches, failed and lost devices, stalled blocks, peer copies that fail)
+        let deterministic = device.properties.mode.flavour().deterministic;
         let workers = if config.cooperative { blocks } else { blocks.min(device.properties.multiprocessors) };
         let workers = if deterministic { 1 } else { workers as usize };
         let shared = Arc::new(Shared {
