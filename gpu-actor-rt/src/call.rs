@@ -274,7 +274,7 @@ impl<R> AskStamped<R> {
             .allocate(deadline)
             .map_err(|_| Error::TooManyAsks { limit: system.settings.config.max_pending_asks })?;
         self.state = State::Unsent(id, ticket);
-        system.wake_poller_before(deadline);
+        system.expect_reply(deadline);
         Ok((id, ticket))
     }
 

@@ -56,6 +56,18 @@ pub enum Error {
         /// Messages that were accepted and not handled.
         lost: u64,
     },
+    /// The ring kernel did not end, and the device cannot end it. What it uses is kept until the process ends; other systems on
+    /// the device have to wait for that too.
+    #[error(
+        "the ring kernel did not end within {after:?} and cannot be killed ({lost} messages not handled); end the process, and \
+         look for the handler that does not return (see Config::budget)"
+    )]
+    Stuck {
+        /// Messages that were accepted and not handled.
+        lost: u64,
+        /// The time that was given.
+        after: Duration,
+    },
     /// The reply's clock stamp was too far ahead.
     #[error("{actor}: reply refused")]
     Clock {

@@ -24,17 +24,53 @@ pub const DEVICE_VARIABLE: &str = "GPU_ACTOR_DEVICE";
 /// assert_eq!(second.index, 1);
 /// assert_eq!(CudaConfig::default().index, 0);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CudaConfig {
     /// Which of the devices that the driver shows (`CUDA_VISIBLE_DEVICES` has its say before).
     pub index: usize,
+    /// Whether the device gets a context of its own instead of the process's primary one, which every library of the process
+    /// shares. Two systems on one device of one process need it; it costs some hundred MB of the device's memory, and kernels
+    /// of different contexts take turns. Default: no.
+    pub own_context: bool,
+    /// Bytes that are set aside for actors' memory before the launch, on a device without memory pools, where none can be had
+    /// while the ring kernel runs. Default 64 MiB.
+    pub reserve: usize,
+    /// Whether memory pools are not used even where the device has them. Default: no.
+    pub no_pool: bool,
+}
+
+impl Default for CudaConfig {
+    fn default() -> Self {
+        Self { index: 0, own_context: false, reserve: 64 << 20, no_pool: false }
+    }
 }
 
 impl CudaConfig {
     /// The device with an index.
     pub fn index(index: usize) -> Self {
-        Self { index }
+        Self { index, ..Self::default() }
+    }
+
+    /// With a context of its own, see [`own_context`](Self::own_context).
+    #[must_use]
+    pub fn own_context(mut self) -> Self {
+        self.own_context = true;
+        self
+    }
+
+    /// With this many bytes set aside, see [`reserve`](Self::reserve).
+    #[must_use]
+    pub fn reserve(mut self, bytes: usize) -> Self {
+        self.reserve = bytes;
+        self
+    }
+
+    /// Without memory pools, see [`no_pool`](Self::no_pool).
+    #[must_use]
+    pub fn no_pool(mut self) -> Self {
+        self.no_pool = true;
+        self
     }
 }
 
@@ -207,13 +243,31 @@ fn choose_as(
     }
 }
 
+#[cfg(not(feature = "cuda"))]
 fn open_cuda(_config: &CudaConfig, who: &str) -> Result<Arc<dyn Device>, DeviceError> {
     Err(DeviceError::WithoutCuda { asked: who.into() })
 }
 
 /// The device that [`DeviceChoice::Auto`] takes, or why there is none.
+#[cfg(not(feature = "cuda"))]
 fn hardware() -> Result<Arc<dyn Device>, String> {
     Err("the program was built without the feature `cuda`".into())
+}
+
+#[cfg(feature = "cuda")]
+fn open_cuda(config: &CudaConfig, _who: &str) -> Result<Arc<dyn Device>, DeviceError> {
+    Ok(Arc::new(super::cuda::CudaDriver::new()?.open_with(config)?))
+}
+
+#[cfg(feature = "cuda")]
+fn hardware() -> Result<Arc<dyn Device>, String> {
+    use super::cuda::{CudaDriver, backend};
+    // Asked of the backend first: the software GPU behind the CUDA driver API is for tests, and never taken for hardware.
+    if backend() == super::cuda::Backend::Soft {
+        return Err("the CUDA driver API is answered by the software GPU".into());
+    }
+    let open = || CudaDriver::new()?.open_with(&CudaConfig::default());
+    open().map(|device| Arc::new(device) as Arc<dyn Device>).map_err(|error| crate::error::chain(&error))
 }
 
 #[cfg(test)]
@@ -249,6 +303,7 @@ mod tests {
         assert!(error.contains("GPU_ACTOR_DEVICE=fast") && error.contains("cuda:<index>"), "{error}");
     }
 
+    #[cfg(not(feature = "cuda"))]
     #[test]
     fn without_the_feature_cuda_is_an_error_and_auto_says_why() {
         let soft = SoftConfig::default();

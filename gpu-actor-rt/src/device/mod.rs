@@ -16,6 +16,8 @@
 //! ```
 
 mod choice;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod error;
 pub mod soft;
 
@@ -117,7 +119,8 @@ pub trait Device: fmt::Debug + Send + Sync {
     fn copy_to_device(&self, address: u64, bytes: &[u8]) -> Result<(), DeviceError>;
     /// Copies from the device's memory; the range must be allocated.
     fn copy_from_device(&self, bytes: &mut [u8], address: u64) -> Result<(), DeviceError>;
-    /// The device's timer (`%globaltimer`) now, in nanoseconds.
+    /// The device's timer (`%globaltimer`) now, in nanoseconds. [`DeviceError::Busy`] where that would disturb a running kernel,
+    /// which can be asked instead.
     fn timer(&self) -> Result<u64, DeviceError>;
     /// Starts an entry of a loaded module with every worker (block) resident.
     ///
@@ -199,14 +202,25 @@ pub enum LaunchStatus {
     Failed(DeviceError),
 }
 
-/// A launch. Dropping it aborts it and waits until the device has left it.
+/// A launch. Dropping it aborts it and waits until the device has left it; where it [cannot be aborted](Self::can_abort), for
+/// some seconds, and what it uses is then never given back while it runs.
 pub trait Launched: fmt::Debug + Send + Sync {
     /// How it stands.
     fn poll(&self) -> LaunchStatus;
     /// Waits for the end, at most for `timeout`.
     fn wait(&self, timeout: Option<Duration>) -> LaunchStatus;
-    /// Ends it as soon as the device can; the state that it was working on is lost.
+    /// Ends it as soon as the device can; the state that it was working on is lost. A launch that [cannot](Self::can_abort) be
+    /// ended from outside goes on: whoever launched it tells the kernel to end, and says that it is of no use any more by this.
     fn abort(&self);
+    /// Whether [`abort`](Self::abort) ends a kernel that does nothing towards it. CUDA cannot.
+    fn can_abort(&self) -> bool {
+        true
+    }
+    /// Whether the device rings: signals of the kernel end [`wait_event`](Self::wait_event), and [`doorbell`](Self::doorbell)
+    /// wakes a worker. Where not, both sides look for themselves.
+    fn has_events(&self) -> bool {
+        true
+    }
     /// Wakes a sleeping worker.
     fn doorbell(&self, worker: u32);
     /// Waits for a signal of the device (or of [`signal_host`](Self::signal_host)), at most for `timeout`. A signal given

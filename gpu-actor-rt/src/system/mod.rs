@@ -42,8 +42,8 @@ const SETTLE: Duration = Duration::from_millis(1);
 
 /// A running actor system: a ring kernel on a device, and the actors in its memory. Clones share it.
 ///
-/// Dropping the last clone without [`shutdown`](Self::shutdown) ends the kernel at once: messages that were not handled
-/// are lost; asks that wait for a reply end with [`Error::Aborted`], calls that wait for space with [`Error::Stopped`].
+/// Dropping the last clone without [`shutdown`](Self::shutdown) ends the kernel at once (on CUDA between two messages, and waits
+/// for that at most as long as [`Config::shutdown_deadline`]): messages that were not handled are lost; asks that wait for a reply end with [`Error::Aborted`], calls that wait for space with [`Error::Stopped`].
 ///
 /// ```
 /// use gpu_actor_rt::prelude::*;
@@ -81,9 +81,17 @@ pub struct ActorSystem {
 struct Owner {
     inner: Arc<Inner>,
     poller: Mutex<Option<JoinHandle<()>>>,
-    /// How the system ended: messages lost.
-    ended: OnceLock<u64>,
+    ended: OnceLock<End>,
     ending: Mutex<()>,
+}
+
+/// How a system ended.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    /// Messages lost.
+    lost: u64,
+    /// The kernel did not end, after so long.
+    stuck: Option<Duration>,
 }
 
 /// What the system's parts share.
@@ -334,22 +342,26 @@ impl ActorSystem {
     /// Stops the system: refuses new messages, waits until the accepted ones are handled, ends the kernel.
     ///
     /// If that takes longer than [`Config::shutdown_deadline`], the kernel is aborted, asks that wait end with
-    /// [`Error::Aborted`], and so does this. A second call returns what the first one did.
+    /// [`Error::Aborted`], and so does this. A second call returns what the first one did. A CUDA kernel cannot be killed: it
+    /// is told to end between two messages, and if it does not within the deadline once more, this is [`Error::Stuck`].
     pub async fn shutdown(&self) -> Result<()> {
         let owner = Arc::clone(&self.owner);
-        let lost = on_thread("shutdown", move || owner.end(true)).await?;
-        if lost == 0 { Ok(()) } else { Err(Error::Aborted { lost }) }
+        match on_thread("shutdown", move || owner.end(true)).await? {
+            End { stuck: Some(after), lost } => Err(Error::Stuck { lost, after }),
+            End { lost: 0, .. } => Ok(()),
+            End { lost, .. } => Err(Error::Aborted { lost }),
+        }
     }
 }
 
 impl Owner {
-    /// Ends the system, once; returns how many messages were lost.
-    fn end(&self, drain: bool) -> u64 {
+    /// Ends the system, once.
+    fn end(&self, drain: bool) -> End {
         let _guard = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
         *self.ended.get_or_init(|| self.end_now(drain))
     }
 
-    fn end_now(&self, drain: bool) -> u64 {
+    fn end_now(&self, drain: bool) -> End {
         let _span = tracing::info_span!("stop", drain).entered();
         let inner = &self.inner;
         let running = &inner.running;
@@ -368,9 +380,10 @@ impl Owner {
                 running.launched().wait(left.map(|left| left.max(Duration::from_secs(1))));
             }
         }
-        if matches!(running.launched().poll(), LaunchStatus::Running) {
-            running.launched().abort();
-            running.launched().wait(None);
+        let patience = inner.settings.config.shutdown_deadline.max(Duration::from_secs(1));
+        let stuck = !running.end(patience);
+        if stuck {
+            tracing::error!(?patience, "the ring kernel does not end, and the device cannot end it");
         }
         let lost = running.counters().in_flight();
         inner.lost.store(lost, Ordering::Release);
@@ -386,8 +399,8 @@ impl Owner {
         {
             tracing::error!("the poller panicked; this is a bug in gpu-actor");
         }
-        tracing::info!(lost, "actor system stopped");
-        lost
+        tracing::info!(lost, stuck, "actor system stopped");
+        End { lost, stuck: stuck.then_some(patience) }
     }
 }
 
@@ -421,6 +434,13 @@ impl Inner {
         if self.poller.sleeps_beyond(time) {
             self.running.launched().signal_host();
         }
+    }
+
+    /// An ask is about to be sent: wakes the poller if it would sleep beyond the ask's deadline, or, on a device that does not
+    /// wake it for the reply, if it would not look for one soon.
+    pub(crate) fn expect_reply(&self, deadline: u64) {
+        let soon = if self.running.launched().has_events() { u64::MAX } else { self.monotonic() };
+        self.wake_poller_before(deadline.min(soon.saturating_add(poller::SPACE.as_nanos() as u64)));
     }
 
     /// Waits until the poller has taken what is in the rings; `false` if it has left.

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
-use kernels_ptx::abi::{completion, control};
+use kernels_ptx::abi::{completion, control, line};
 
 use super::Inner;
 use crate::asks::{Outcome, Ticket};
-use crate::device::LaunchStatus;
+use crate::device::{DeviceError, LaunchStatus};
 use crate::fault::Fault;
 use crate::hlc::{self, Calibration};
 use crate::id::RawId;
@@ -23,6 +23,16 @@ use crate::sync::Words;
 const BATCH: usize = 256;
 /// Empty passes before the poller sleeps.
 const SPINS: u32 = 32;
+/// Empty passes before the poller sleeps while a reply is expected from a device that cannot wake it.
+const EAGER_SPINS: u32 = 512;
+/// The shortest and the longest sleep between two looks at the rings of a device that cannot wake the poller. It doubles
+/// with every look that finds nothing, and stays below [`SPACE`] while replies are expected.
+const NAPS: [Duration; 2] = [Duration::from_micros(20), Duration::from_millis(1)];
+/// How long the poller waits for the kernel to tell the device's time.
+const ANSWER: Duration = Duration::from_millis(5);
+/// How exactly the moment of that answer should be known, and how often it is asked for.
+const EXACT: Duration = Duration::from_micros(20);
+const QUESTIONS: u32 = 4;
 /// How often mailboxes are looked at while tasks wait for space in them.
 pub(super) const SPACE: Duration = Duration::from_micros(100);
 /// How often the clock is calibrated while messages flow.
@@ -62,6 +72,10 @@ pub(crate) struct Poller {
     completions: Vec<Completions<Mapped>>,
     calibration: Calibration,
     calibrated: Instant,
+    /// Questions for the device's time so far.
+    questions: u64,
+    /// The next sleep, where the device does not end it.
+    nap: Duration,
     /// Whether anything flowed since the calibration.
     flowed: bool,
     scratch: Completion,
@@ -78,6 +92,8 @@ impl Poller {
             completions,
             calibration,
             calibrated: Instant::now(),
+            questions: 0,
+            nap: NAPS[0],
             flowed: true,
             scratch: Completion::default(),
         }
@@ -88,13 +104,13 @@ impl Poller {
         let mut idle = 0;
         loop {
             if self.pass() {
-                (idle, self.flowed) = (0, true);
+                (idle, self.flowed, self.nap) = (0, true, NAPS[0]);
                 continue;
             }
             if self.inner.poller.exit.load(Ordering::SeqCst) {
                 break;
             }
-            if idle < SPINS {
+            if idle < self.spins() {
                 idle += 1;
                 std::thread::yield_now();
                 continue;
@@ -152,12 +168,29 @@ impl Poller {
         let sooner = self.next_wake(now).min(next);
         if !self.pass() && !inner.poller.exit.load(Ordering::SeqCst) {
             let timeout = (sooner != u64::MAX).then(|| Duration::from_nanos(sooner.saturating_sub(now)));
-            inner.running.launched().wait_event(timeout);
+            inner.running.launched().wait_event(self.bounded(timeout));
         } else {
             self.flowed = true;
         }
         inner.poller.wake_at.store(0, Ordering::Relaxed);
         drop(bed);
+    }
+
+    /// Empty passes before the poller sleeps.
+    fn spins(&self) -> u32 {
+        let eager = !self.inner.running.launched().has_events() && self.inner.asks.pending() != 0;
+        if eager { EAGER_SPINS } else { SPINS }
+    }
+
+    /// How long to sleep at most where nothing but time ends it.
+    fn bounded(&mut self, timeout: Option<Duration>) -> Option<Duration> {
+        if self.inner.running.launched().has_events() {
+            return timeout;
+        }
+        let expected = self.inner.asks.pending() != 0;
+        let nap = if expected { self.nap.min(SPACE) } else { self.nap };
+        self.nap = (nap * 2).min(NAPS[1]);
+        Some(timeout.map_or(nap, |timeout| timeout.min(nap)))
     }
 
     /// When there is something to do that no event announces.
@@ -181,9 +214,46 @@ impl Poller {
         if !std::mem::take(&mut self.flowed) {
             return;
         }
-        let Ok(device) = self.inner.device.timer() else { return };
-        self.calibration = self.calibration.next(device, hlc::now());
+        let reading = match self.inner.device.timer() {
+            Ok(device) => Some((device, hlc::now())),
+            // The kernel runs, and the device cannot be asked beside it.
+            Err(DeviceError::Busy { .. }) => self.ask_for_the_time(),
+            Err(_) => None,
+        };
+        let Some((device, host)) = reading else { return };
+        self.calibration = self.calibration.next(device, host);
         publish(&self.inner.running.memory.control, self.calibration);
+    }
+}
+
+impl Poller {
+    /// The device's time and the host's at the same moment, by a worker's word: the moment is known to lie between two looks
+    /// at its answer. Asks again if those were far apart. Nothing if no worker answers: the old calibration stays.
+    fn ask_for_the_time(&mut self) -> Option<(u64, u64)> {
+        let memory = &self.inner.running.memory;
+        let (block, answers) = (&memory.control, memory.lines.first()?);
+        let mut best: Option<(u64, u64, u64)> = None;
+        for _ in 0..QUESTIONS {
+            self.questions += 1;
+            block.store(control::CLOCK_REQUEST, self.questions, Ordering::Release);
+            let begun = Instant::now();
+            let mut before = hlc::now();
+            while answers.load(line::CLOCK_ANSWER, Ordering::Acquire) != self.questions {
+                if begun.elapsed() > ANSWER {
+                    return best.map(|(_, device, host)| (device, host));
+                }
+                std::thread::yield_now();
+                before = hlc::now();
+            }
+            let width = hlc::now().saturating_sub(before);
+            if best.is_none_or(|(least, ..)| width < least) {
+                best = Some((width, answers.load(line::CLOCK_TIME, Ordering::Acquire), before + width / 2));
+            }
+            if u128::from(width) <= EXACT.as_nanos() {
+                break;
+            }
+        }
+        best.map(|(_, device, host)| (device, host))
     }
 }
 

@@ -212,6 +212,22 @@ impl Running {
         }
     }
 
+    /// Ends the kernel, whatever it is doing: at once where the device can, else by an order that the workers read between
+    /// two messages. Waits at most for `patience` then; whether the kernel has ended.
+    pub(crate) fn end(&self, patience: Duration) -> bool {
+        if !matches!(self.launched.poll(), LaunchStatus::Running) {
+            return true;
+        }
+        self.launched.abort();
+        if self.launched.can_abort() {
+            self.launched.wait(None);
+            return true;
+        }
+        self.take_over();
+        self.last_orders(control::STOP);
+        !matches!(self.launched.wait(Some(patience)), LaunchStatus::Running)
+    }
+
     /// The counters, as they stand.
     pub(crate) fn counters(&self) -> Counters {
         Counters::read(&self.memory)
@@ -247,6 +263,18 @@ impl Running {
                 return self.counters().in_flight() == 0;
             }
             backoff.wait();
+        }
+    }
+}
+
+/// How long a kernel that did not even start well may take to end.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A launch that goes ends its kernel, if it can; one that cannot needs the order.
+        if !self.launched.can_abort() {
+            self.end(PATIENCE);
         }
     }
 }

@@ -19,6 +19,8 @@ use crate::sync::Words;
 
 /// How often workers that sleep beyond the end of their slice are woken to see it.
 const NUDGE: Duration = Duration::from_millis(1);
+/// How long a slice that cannot be aborted may take to end when the system is dropped, beyond what was waited before.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What it takes to launch the ring kernel, once or many times.
 #[derive(Debug)]
@@ -59,6 +61,9 @@ pub(super) struct Slices {
 struct Shared {
     launcher: Launcher,
     slice: Duration,
+    /// What the device's launches can, see [`Launched`].
+    can_abort: bool,
+    has_events: bool,
     launches: Arc<AtomicU64>,
     state: Mutex<State>,
     changed: Condvar,
@@ -91,8 +96,10 @@ impl Slices {
     pub(super) fn begin(launcher: Launcher, slice: Duration, launches: Arc<AtomicU64>) -> Result<Self> {
         let first = launcher.launch()?;
         launches.fetch_add(1, Ordering::Relaxed);
+        let (can_abort, has_events) = (first.can_abort(), first.has_events());
         let state = Mutex::new(State { live: Some(first.into()), ..State::default() });
-        let shared = Arc::new(Shared { launcher, slice, launches, state, changed: Condvar::new() });
+        let changed = Condvar::new();
+        let shared = Arc::new(Shared { launcher, slice, can_abort, has_events, launches, state, changed });
         let own = Arc::clone(&shared);
         let thread = super::spawn("slices", move || own.relaunch())?;
         Ok(Self { shared, thread: Some(thread) })
@@ -229,6 +236,14 @@ impl Launched for Slices {
         self.shared.changed.notify_all();
     }
 
+    fn can_abort(&self) -> bool {
+        self.shared.can_abort
+    }
+
+    fn has_events(&self) -> bool {
+        self.shared.has_events
+    }
+
     fn doorbell(&self, worker: u32) {
         let mut state = self.shared.state();
         state.rung = true;
@@ -274,6 +289,11 @@ impl Launched for Slices {
 impl Drop for Slices {
     fn drop(&mut self) {
         self.abort();
+        if !self.shared.can_abort && matches!(self.wait(Some(PATIENCE)), LaunchStatus::Running) {
+            tracing::warn!("a slice of the ring kernel does not end; what it uses is kept until it does");
+            // The thread waits for it, and holds the memory.
+            return;
+        }
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
