@@ -130,6 +130,36 @@ fn a_device_that_is_too_small_fails_the_check_that_needs_more_and_no_other() {
     assert!(report["checks"][3]["why"].as_str().unwrap().contains("one device"));
 }
 
+/// Runs these checks on software GPUs with planned faults; the report, after an exit status that says that a check failed.
+fn broken(platform: &str, only: &str) -> Value {
+    let (status, printed, progress) = validate(&["--soft", platform, "--quick", "--only", only, "--json"]);
+    assert_eq!(status, 1, "{printed}\n{progress}");
+    serde_json::from_str(&printed).unwrap()
+}
+
+#[test]
+fn a_copy_that_fails_fails_the_copies_alone() {
+    let report = broken("devices=2,fault=copy:3", "memory,faults,peers");
+    assert_eq!(verdicts(&report), [("memory", "pass"), ("faults", "pass"), ("peers", "fail")]);
+    let why = report["checks"][2]["why"].as_str().unwrap();
+    assert!(why.contains("device 0 to device 1: ") && why.contains("failed"), "{why}");
+}
+
+#[test]
+fn a_launch_that_is_refused_fails_the_check_that_needs_it() {
+    // Each check opens the device anew. The first needs one launch; the second needs one for each message.
+    let report = broken("fault=refuse:2", "device-messages,launch-baseline");
+    assert_eq!(verdicts(&report), [("device-messages", "pass"), ("launch-baseline", "fail")]);
+    let why = report["checks"][1]["why"].as_str().unwrap();
+    assert!(why.contains("refused"), "{why}");
+}
+
+#[test]
+fn a_device_that_is_lost_ends_what_runs_on_it_and_not_the_suite() {
+    let report = broken("fault=lost:1", "round-trip,clock,peers");
+    assert_eq!(verdicts(&report), [("round-trip", "fail"), ("clock", "fail"), ("peers", "not run")]);
+}
+
 #[test]
 fn nothing_to_run_on_is_neither_a_pass_nor_a_failure() {
     for (arguments, said) in [

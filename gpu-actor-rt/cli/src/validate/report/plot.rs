@@ -10,7 +10,7 @@ use crate::validate::measure::show;
 
 const SIZE: (u32, u32) = (760, 420);
 /// Of that, what the margins and the labels of the vertical axis leave for the plot.
-const WIDTH: i32 = 662;
+const WIDTH: i32 = 638;
 const FONT: &str = "sans-serif";
 /// Colours that are told apart without telling red from green.
 const COLOURS: [RGBColor; 4] =
@@ -97,9 +97,11 @@ fn lines(area: &Area<'_>, chart: &Chart, lines: &[(String, Vec<(f64, f64)>)]) ->
     let points = || lines.iter().flat_map(|line| &line.1);
     let span = |values: &mut dyn Iterator<Item = f64>| {
         let (low, high) = values.fold((f64::INFINITY, 0.0), |(low, high), v| (v.min(low), v.max(high)));
-        if low < high { (low * 0.8)..(high * 1.25) } else { 1.0..10.0 }
+        if low < high { (low * 0.9)..(high * 1.1) } else { 1.0..10.0 }
     };
     let (x, y) = (span(&mut points().map(|p| p.0)), span(&mut points().map(|p| p.1)));
+    // Room for the legend below the lines.
+    let y = y.start / 4.0..y.end;
     let mut context = builder(area).build_cartesian_2d(x.log_scale(), y.log_scale())?;
     mesh!(context, chart);
     for ((name, points), colour) in lines.iter().zip(COLOURS.into_iter().cycle()) {
@@ -150,6 +152,6 @@ fn bars(area: &Area<'_>, chart: &Chart, groups: &[String], series: &[(String, Ve
 
 fn builder<'a, 'b>(area: &'a Area<'b>) -> ChartBuilder<'a, 'b, SVGBackend<'b>> {
     let mut builder = ChartBuilder::on(area);
-    builder.margin(12).x_label_area_size(44).y_label_area_size(74);
+    builder.margin(12).margin_right(36).x_label_area_size(44).y_label_area_size(74);
     builder
 }
