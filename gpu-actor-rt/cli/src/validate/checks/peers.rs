@@ -40,7 +40,10 @@ trait Pair {
 pub(super) fn run(ground: &Ground, record: &Recorder) -> Result<(), Stop> {
     match &ground.source {
         Source::Platform(platform) => measure(ground, &SoftPair::open(platform)?, record),
-        Source::Choice(_) => Err(Stop::NotRun("one device".into())),
+        Source::Choice(choice) => match cuda::open(&ground.open()?.info(), choice)? {
+            Some(pair) => measure(ground, &pair, record),
+            None => Err(Stop::NotRun("one device".into())),
+        },
     }
 }
 
@@ -177,5 +180,86 @@ impl Pair for SoftPair {
 
     fn copy(&self, way: Way) -> Result<(), Stop> {
         Ok(self.platform.copy_peer(way.to.0, way.to.1, way.from.0, way.from.1, way.bytes)?)
+    }
+}
+
+#[cfg(feature = "cuda")]
+mod cuda {
+    //! Two devices behind the CUDA driver.
+
+    use std::sync::Arc;
+
+    use gpu_actor_rt::device::cuda::{CudaDevice, CudaDriver};
+    use gpu_actor_rt::device::{CudaConfig, Device, DeviceChoice, DeviceInfo, DeviceKind, Driver};
+
+    use super::{Pair, Stop, Way};
+
+    pub(super) struct CudaPair {
+        driver: CudaDriver,
+        indices: [usize; 2],
+        cuda: [Arc<CudaDevice>; 2],
+        devices: [Arc<dyn Device>; 2],
+    }
+
+    /// The device that is validated and another one, if the driver has another one.
+    pub(super) fn open(info: &DeviceInfo, choice: &DeviceChoice) -> Result<Option<CudaPair>, Stop> {
+        if info.kind != DeviceKind::Cuda {
+            return Ok(None);
+        }
+        let driver = CudaDriver::new()?;
+        let first = if let DeviceChoice::Cuda(config) = choice { config.index } else { 0 };
+        let Some(second) = (0..driver.count()).find(|index| *index != first) else { return Ok(None) };
+        let opened = |index| driver.open_with(&CudaConfig::index(index)).map(Arc::new);
+        let cuda = [opened(first)?, opened(second)?];
+        let devices: [Arc<dyn Device>; 2] = [Arc::clone(&cuda[0]) as _, Arc::clone(&cuda[1]) as _];
+        Ok(Some(CudaPair { driver, indices: [first, second], cuda, devices }))
+    }
+
+    impl Pair for CudaPair {
+        fn devices(&self) -> &[Arc<dyn Device>; 2] {
+            &self.devices
+        }
+
+        fn link(&self) -> String {
+            let [a, b] = self.indices;
+            match self.driver.peer(a, b) {
+                Ok(peer) => format!(
+                    "peer access {}, performance rank {}, native atomics {} (CUDA devices {a} and {b} of {})",
+                    if peer.access { "yes" } else { "no" },
+                    peer.rank,
+                    if peer.native_atomics { "yes" } else { "no" },
+                    self.driver.count()
+                ),
+                Err(error) => error.to_string(),
+            }
+        }
+
+        fn enable(&self, from: usize, to: usize) -> Result<bool, Stop> {
+            if !self.driver.peer(self.indices[from], self.indices[to])?.access {
+                return Ok(false);
+            }
+            self.cuda[from].enable_peer(&self.cuda[to])?;
+            Ok(true)
+        }
+
+        fn copy(&self, way: Way) -> Result<(), Stop> {
+            let (target, source) = (&self.cuda[way.to.0], &self.cuda[way.from.0]);
+            Ok(target.copy_from_peer(way.to.1, source, way.from.1, way.bytes)?)
+        }
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+mod cuda {
+    //! A program without CUDA has no second device of that kind.
+
+    use gpu_actor_rt::device::{DeviceChoice, DeviceInfo};
+
+    use super::{SoftPair, Stop};
+
+    // As its twin with CUDA.
+    #[allow(clippy::unnecessary_wraps)]
+    pub(super) fn open(_: &DeviceInfo, _: &DeviceChoice) -> Result<Option<SoftPair>, Stop> {
+        Ok(None)
     }
 }
