@@ -32,10 +32,16 @@ impl Drop for Folder {
 
 /// Runs `validate`; the exit status and what it printed.
 fn validate(arguments: &[&str]) -> (i32, String, String) {
+    validate_over("/nowhere/libcuda.so.1", arguments)
+}
+
+/// The same, with this behind the CUDA driver's interface.
+fn validate_over(cuda: &str, arguments: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_gpu-actor"))
         .arg("validate")
         .args(arguments)
         .env_remove("GPU_ACTOR_DEVICE")
+        .env("SOFT_GPU_LIBCUDA", cuda)
         .output()
         .unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -104,6 +110,30 @@ fn a_quick_run_writes_a_report_that_says_what_it_is() {
         assert_well_formed(&svg);
         assert!(svg.contains("not a GPU"), "{plot}");
     }
+}
+
+/// Everything passes through the CUDA backend as well, and its report does not take the software for hardware.
+#[cfg(feature = "cuda")]
+#[test]
+fn the_cuda_backend_over_the_software_gpu_passes_and_is_no_hardware() {
+    let platform = "soft:devices=2,links=nvlink,memory=512M";
+    let (status, printed, progress) = validate_over(platform, &["--device", "cuda", "--quick", "--json"]);
+    assert_eq!(status, 0, "{printed}\n{progress}");
+    let report: Value = serde_json::from_str(&printed).unwrap();
+    assert!(verdicts(&report).iter().all(|(_, verdict)| *verdict == "pass"), "{progress}");
+    assert_eq!(report["hardware"], false);
+    assert!(report["title"].as_str().unwrap().contains("no hardware"), "{printed}");
+    let driver = report["device"]["driver"].as_str().unwrap();
+    assert!(driver.contains("CUDA") && driver.contains("software"), "{driver}");
+}
+
+/// What has not asked for it gets no CUDA device that is software.
+#[cfg(feature = "cuda")]
+#[test]
+fn where_there_is_no_cuda_device_there_is_nothing_to_validate() {
+    let (status, printed, said) = validate(&["--device", "cuda", "--quick"]);
+    assert_eq!((status, printed.as_str()), (2, ""));
+    assert!(said.contains("no CUDA device"), "{said}");
 }
 
 #[test]

@@ -22,6 +22,8 @@ use super::error::{CudaError, CudaResult, NOT_READY, check, device_error, memory
 use super::ffi::{self, Address, Device as Ordinal, Handle};
 use crate::device::DeviceError;
 
+/// Streams and events that are kept for the next short kernels.
+const MOST_SPARE: usize = 8;
 /// Bytes of the pinned buffer through which copies go.
 pub(super) const STAGING: usize = 256 << 10;
 
@@ -38,6 +40,8 @@ pub(super) struct Core {
     pub(super) pool: Option<Handle>,
     /// Where it comes from then.
     pub(super) arena: Arena,
+    /// Streams and events of short kernels that have ended, for the next ones.
+    spare: Mutex<Vec<(Handle, Handle)>>,
     staging: Mutex<Staging>,
     state: Mutex<State>,
     lost: AtomicBool,
@@ -132,6 +136,7 @@ impl Core {
             stream: Handle::NULL,
             pool: None,
             arena: Arena::new(config.reserve),
+            spare: Mutex::default(),
             staging: Mutex::new(Staging(NonNull::dangling())),
             state: Mutex::default(),
             lost: AtomicBool::new(false),
@@ -210,6 +215,22 @@ impl Core {
 
     pub(super) fn busy(&self, action: &str) -> DeviceError {
         DeviceError::Busy { device: self.name().to_owned(), action: action.to_owned() }
+    }
+
+    /// A stream and an event for a short kernel: those of one that has ended, if there are some.
+    pub(super) fn spare(&self) -> Option<(Handle, Handle)> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    /// Keeps the stream and the event of a kernel that has ended well for the next one.
+    pub(super) fn keep(&self, stream: Handle, end: Handle) {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < MOST_SPARE {
+            spare.push((stream, end));
+        } else {
+            drop(spare);
+            self.bury(Grave::Launch { stream, end });
+        }
     }
 
     /// Gives back now, or when nothing persistent runs any more.
@@ -370,6 +391,10 @@ impl Drop for Core {
                 }
                 if let Some(address) = self.arena.take() {
                     ffi::cuMemFree_v2(address);
+                }
+                while let Some((stream, end)) = self.spare() {
+                    ffi::cuEventDestroy_v2(end);
+                    ffi::cuStreamDestroy_v2(stream);
                 }
                 if let Some(pool) = self.pool.take() {
                     // What was freed in the stream's order must be free before the pool goes.

@@ -333,6 +333,8 @@ impl Device for CudaDevice {
     }
 
     fn memory_info(&self) -> Result<MemoryInfo, DeviceError> {
+        // What only the pool has is free.
+        self.core.trim();
         self.entered("asking for free memory", || {
             let (mut free, mut total) = (0usize, 0usize);
             // SAFETY: the pointers are to two sizes.

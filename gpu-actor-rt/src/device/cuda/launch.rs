@@ -17,6 +17,8 @@ use crate::device::{DeviceError, LaunchRequest, LaunchStatus, Launched};
 
 /// How long a dropped launch waits for its kernel. Who wants more waits before.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a wait looks without sleeping.
+const SPIN: Duration = Duration::from_micros(200);
 /// The longest sleep between two looks at a kernel.
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -66,7 +68,7 @@ impl CudaLaunch {
                 })?);
             }
         }
-        let (stream, end) = stream_and_event().map_err(failed)?;
+        let (stream, end) = stream_and_event(core, request.persistent).map_err(failed)?;
         let mut args = request.args.to_vec();
         let mut params: Vec<*mut c_void> = args.iter_mut().map(|arg| (&raw mut *arg).cast()).collect();
         let (blocks, threads) = (request.workers, request.lanes);
@@ -148,8 +150,11 @@ impl CudaLaunch {
     }
 }
 
-/// A stream for one kernel, and the event behind it.
-fn stream_and_event() -> CudaResult<(Handle, Handle)> {
+/// A stream for one kernel, and the event behind it. A launch for every message would mostly make and destroy them.
+fn stream_and_event(core: &Core, persistent: bool) -> CudaResult<(Handle, Handle)> {
+    if !persistent && let Some(kept) = core.spare() {
+        return Ok(kept);
+    }
     let stream = stream()?;
     match event() {
         Ok(end) => Ok((stream, end)),
@@ -216,6 +221,11 @@ impl Launched for CudaLaunch {
             if !matches!(status, LaunchStatus::Running) || left.is_some_and(|left| left.is_zero()) {
                 return status;
             }
+            // A nap is longer than a short kernel.
+            if begun.elapsed() < SPIN {
+                std::thread::yield_now();
+                continue;
+            }
             std::thread::sleep(nap.min(left.unwrap_or(nap)));
             nap = (nap * 2).min(LOOK);
         }
@@ -269,6 +279,10 @@ impl Drop for CudaLaunch {
         }
         // Notices the end, and gives back what waited for it.
         drop(self.core.state());
-        self.core.bury(Grave::Launch { stream: self.stream, end: self.end });
+        if self.persistent.is_none() && self.ended.get() == Some(&0) {
+            self.core.keep(self.stream, self.end);
+        } else {
+            self.core.bury(Grave::Launch { stream: self.stream, end: self.end });
+        }
     }
 }

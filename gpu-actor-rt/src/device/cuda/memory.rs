@@ -67,8 +67,19 @@ impl CudaMemory {
     pub(super) fn alloc(core: &Arc<Core>, kind: MemoryKind, len: usize) -> Result<Self, DeviceError> {
         match kind {
             MemoryKind::Device => Self::device(core, len),
-            MemoryKind::Mapped => Self::mapped(core, len),
-            MemoryKind::Unified => Self::unified(core, len),
+            MemoryKind::Mapped => Self::again(core, || Self::mapped(core, len)),
+            MemoryKind::Unified => Self::again(core, || Self::unified(core, len)),
+        }
+    }
+
+    /// Tries once more where memory is used up, without what only the pool has.
+    fn again(core: &Core, alloc: impl Fn() -> Result<Self, DeviceError>) -> Result<Self, DeviceError> {
+        match alloc() {
+            Err(DeviceError::OutOfMemory { .. }) => {
+                core.trim();
+                alloc()
+            }
+            other => other,
         }
     }
 
