@@ -54,7 +54,8 @@ pub(super) fn run(ground: &Ground, record: &Recorder) -> Result<(), Stop> {
     record.figure("turns of each", f64::from(rounds), "");
     record.figure("messages in a turn", messages as f64, "");
     record.note(
-        "Medians of the turns, and of the ratios of the turns that stand side by side. An ask waits for its reply as a \
+        "A launch goes through the runtime's own seam: a kernel on a stream that is reused, and queries until it has ended. \
+         Medians of the turns, and of the ratios of the turns that stand side by side. An ask waits for its reply as a \
          launch does for its end; tells do not wait for each other, so their ratio is what a program gains that needs no \
          reply.",
     );

@@ -4,7 +4,7 @@ use gpu_actor_rt::device::DeviceError;
 use gpu_actor_rt::prelude::*;
 use gpu_actor_rt::{Error, Stats};
 
-use super::memory::exhaust;
+use super::memory::{exhaust, most};
 use crate::validate::actors::{Probe, Relay};
 use crate::validate::finding::{Recorder, Stop, Table};
 use crate::validate::ground::{Ground, Live, balances};
@@ -124,9 +124,11 @@ fn endless(ground: &Ground, record: &Recorder) -> Outcome {
 fn out_of_memory(ground: &Ground, record: &Recorder) -> Outcome {
     const ENOUGH: u64 = 1 << 17;
     let device = ground.open()?;
+    // Most of it before the launch: beside a ring kernel a large card fills slowly.
+    let mut pieces = most(device.as_ref())?;
     let live = Live::start(ground.config(&device))?;
     answers(&live, record)?;
-    let (pieces, _) = exhaust(device.as_ref(), 4096)?;
+    pieces.extend(exhaust(device.as_ref(), 4096)?.0);
     // What the runtime has in reserve may serve the first of them.
     let refused = (0..ENOUGH).find_map(|key| Some((key, live.system.actor::<Relay>(key).id().err()?)));
     let Some((key, error)) = refused else {

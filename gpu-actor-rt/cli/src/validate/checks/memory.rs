@@ -79,6 +79,20 @@ pub(super) fn exhaust(
     }
 }
 
+/// Takes all memory but what a system needs, or half if that is little.
+pub(super) fn most(device: &dyn Device) -> Result<Vec<Box<dyn Allocation>>, Stop> {
+    const SYSTEM: u64 = 512 * MIB;
+    let info = device.memory_info()?;
+    let mut wanted = info.free.saturating_sub(SYSTEM).max(info.free / 2);
+    let mut pieces = Vec::new();
+    while wanted >= MIB {
+        let size = wanted.min(8 << 30);
+        pieces.push(device.alloc(MemoryKind::Device, size as usize)?);
+        wanted -= size;
+    }
+    Ok(pieces)
+}
+
 /// Writes a word at both ends of every piece, then reads all: pieces that overlap do not keep theirs.
 fn ends(device: &Arc<dyn Device>, pieces: &[Box<dyn Allocation>]) -> Result<u64, Stop> {
     let places = || {
