@@ -18,11 +18,14 @@
 //! the same facts as the text; a command ends with 0 where all is well, with 1 where what it looked at has a problem, and
 //! with 2 where it could not do its work.
 
+mod cuda;
 mod doctor;
 mod error;
+mod links;
 mod nvml;
 mod output;
 mod ptx;
+mod topo;
 mod validate;
 
 use std::ffi::OsString;
@@ -44,7 +47,7 @@ struct Cli {
     /// Print one JSON value instead of text.
     #[arg(long, global = true)]
     json: bool,
-    /// The device to run on: auto, soft, cuda or cuda:<index>. GPU_ACTOR_DEVICE in the environment overrides it.
+    /// The device that doctor and validate try: auto, soft, cuda or cuda:<index>. GPU_ACTOR_DEVICE in the environment overrides it.
     #[arg(long, global = true, default_value = "auto")]
     device: DeviceChoice,
     #[command(subcommand)]
@@ -55,6 +58,7 @@ struct Cli {
 enum Command {
     Doctor(doctor::Options),
     Ptx(ptx::Options),
+    Topo(topo::Options),
     Validate(validate::Options),
 }
 
@@ -92,6 +96,7 @@ fn perform(cli: Cli) -> Result<Report, CliError> {
     match cli.command {
         Command::Doctor(options) => Ok(doctor::run(&options, &cli.device)),
         Command::Ptx(options) => ptx::run(&options),
+        Command::Topo(options) => Ok(topo::run(&options)),
         Command::Validate(options) => validate::run(&options, &cli.device),
     }
 }

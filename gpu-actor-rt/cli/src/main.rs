@@ -1,5 +1,6 @@
 //! `gpu-actor`: the command line, with the actors of the examples linked in.
 
+// ANCHOR: main
 use std::process::ExitCode;
 
 // Linking is what registers the actors.
@@ -8,3 +9,4 @@ use gpu_actor_examples as _;
 fn main() -> ExitCode {
     gpu_actor_cli::run()
 }
+// ANCHOR_END: main

@@ -92,6 +92,10 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    /// From the closest to the farthest.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Board, Self::Switch, Self::Switches, Self::HostBridge, Self::Node, Self::System];
+
     /// The name in `nvidia-smi topo -m`.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -51,22 +51,26 @@ pub(crate) struct Trial {
     pub(crate) round_trip: Duration,
 }
 
-/// Opens a device, starts a system on it, asks twice, and shuts it down.
+/// Opens a device, starts a system on it (in slices, if they are given), asks twice, and shuts it down.
 pub(crate) fn run(
+    slice: Option<Duration>,
     open: impl FnOnce() -> Result<Arc<dyn Device>, DeviceError> + Send + 'static,
 ) -> Result<Trial, String> {
     within(PATIENCE, move || {
         let device = open().map_err(|error| chain(&error))?;
         let executor =
             tokio::runtime::Builder::new_current_thread().build().map_err(|error| chain(&error))?;
-        executor.block_on(converse(device))
+        executor.block_on(converse(device, slice))
     })
 }
 
-async fn converse(device: Arc<dyn Device>) -> Result<Trial, String> {
+async fn converse(device: Arc<dyn Device>, slice: Option<Duration>) -> Result<Trial, String> {
     let say = |error: Error| chain(&error);
     // One worker is enough, and leaves the rest of the device to whoever else uses it.
-    let config = Config::default().device(Arc::clone(&device)).actor::<Probe>().workers(1);
+    let mut config = Config::default().device(device).actor::<Probe>().workers(1);
+    if let Some(slice) = slice {
+        config = config.slice(slice);
+    }
     let system = ActorSystem::start(config).await.map_err(say)?;
     let stats = system.stats();
     let probe = system.actor::<Probe>("doctor");
@@ -119,9 +123,12 @@ mod tests {
     #[test]
     fn the_software_gpu_answers() {
         let config = SoftConfig { name: "Patient".into(), ..SoftConfig::default() };
-        let trial = run(move || Ok(Arc::new(Soft::open(&config)?))).unwrap();
+        let trial = run(None, move || Ok(Arc::new(Soft::open(&config)?))).unwrap();
         assert!(trial.device.starts_with("Patient") && !trial.hardware, "{trial:?}");
         assert!(trial.round_trip > Duration::ZERO, "{trial:?}");
+        let config = SoftConfig::default();
+        let trial = run(Some(Duration::from_millis(5)), move || Ok(Arc::new(Soft::open(&config)?)));
+        assert!(trial.is_ok(), "{trial:?}");
     }
 
     #[test]
@@ -133,7 +140,7 @@ mod tests {
     #[test]
     fn a_device_that_fails_or_hangs_or_panics_is_told_of() {
         let config = SoftConfig { memory: 4096, ..SoftConfig::default() };
-        let why = run(move || Ok(Arc::new(Soft::open(&config)?))).unwrap_err();
+        let why = run(None, move || Ok(Arc::new(Soft::open(&config)?))).unwrap_err();
         assert!(why.contains("memory"), "{why}");
 
         let (hold, held) = mpsc::channel::<()>();

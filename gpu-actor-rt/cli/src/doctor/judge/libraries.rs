@@ -11,7 +11,7 @@ use crate::nvml::{Management, Unmanaged};
 pub(super) fn judge(facts: &Facts) -> Vec<Line> {
     let mut lines = vec![nvml(facts)];
     lines.extend(cards(facts));
-    lines.extend(links(facts));
+    lines.extend(iommu(facts));
     lines.push(storage(&facts.cufile, facts.host.nvidia_fs.as_deref()));
     lines
 }
@@ -85,35 +85,21 @@ fn cards(facts: &Facts) -> Vec<Line> {
     lines
 }
 
-/// What connects the cards.
-fn links(facts: &Facts) -> Vec<Line> {
-    let none = Management::default();
-    let all = facts.nvml.as_ref().unwrap_or(&none);
-    let mut lines = Vec::new();
-    let mut over_pcie = false;
-    for (index, first) in all.devices.iter().enumerate() {
-        for second in &all.devices[index + 1..] {
-            let way = match (all.nvlinks(first.pci, second.pci), all.way(first.pci, second.pci)) {
-                (0, None) => "an unknown way".into(),
-                (0, Some(way)) => {
-                    over_pcie = true;
-                    format!("{}, {}", way.name(), way.meaning())
-                }
-                (count, _) => format!("{count} NVLinks"),
-            };
-            let key = format!("link.{}.{}", first.pci, second.pci);
-            lines.push(Line::note(key, format!("{} to {}: {way}", first.pci, second.pci)));
-        }
-    }
+/// A warning that needs to know the bus and the links.
+fn iommu(facts: &Facts) -> Option<Line> {
+    let all = facts.nvml.as_ref().ok()?;
+    let mut pairs = all.devices.iter().enumerate().flat_map(|(index, first)| {
+        all.devices[index + 1..].iter().map(move |second| (first.pci, second.pci))
+    });
+    let over_pcie = pairs.any(|(a, b)| all.nvlinks(a, b) == 0);
     // The CUDA programming guide: no peer access over PCIe under an IOMMU, unless the machine is a guest.
-    if over_pcie && facts.host.iommu {
-        lines.push(Line::warning(
+    (over_pcie && facts.host.iommu).then(|| {
+        Line::warning(
             "link.iommu",
             "an IOMMU translates the cards' addresses: CUDA does not support peer access over PCIe that way",
             "turn it off in the firmware, or start Linux with `iommu=pt`, if peers hang or give wrong data",
-        ));
-    }
-    lines
+        )
+    })
 }
 
 fn storage(cufile: &Result<PathBuf, String>, module: Option<&str>) -> Line {
@@ -135,7 +121,6 @@ mod tests {
     use super::*;
     use crate::doctor::host::Host;
     use crate::doctor::report::Level;
-    use crate::nvml::Way;
     use crate::nvml::tests::device;
 
     fn facts(nvml: Result<Management, Unmanaged>) -> Facts {
@@ -183,26 +168,14 @@ mod tests {
     }
 
     #[test]
-    fn links_are_named_and_pcie_under_an_iommu_is_a_warning() {
-        let all = Management {
-            devices: vec![device(1, &[2, 2]), device(2, &[1, 1]), device(3, &[])],
-            ways: vec![(0, 1, Way::Node), (0, 2, Way::HostBridge)],
-            ..Management::default()
-        };
-        let mut facts = facts(Ok(all));
-        let texts = |facts: &Facts| links(facts).into_iter().map(|line| line.text).collect::<Vec<_>>();
-        assert_eq!(
-            texts(&facts),
-            [
-                "0000:01:00.0 to 0000:02:00.0: 2 NVLinks",
-                "0000:01:00.0 to 0000:03:00.0: PHB, a PCIe host bridge",
-                "0000:02:00.0 to 0000:03:00.0: an unknown way",
-            ]
-        );
+    fn pcie_under_an_iommu_is_a_warning_and_nvlinks_are_not() {
+        let cards = vec![device(1, &[2, 2]), device(2, &[1, 1]), device(3, &[])];
+        let mut facts = facts(Ok(Management { devices: cards, ..Management::default() }));
+        assert_eq!(iommu(&facts), None);
         facts.host.iommu = true;
-        assert_eq!(links(&facts).last().unwrap().level, Level::Warning);
+        assert_eq!(iommu(&facts).unwrap().level, Level::Warning);
         facts.nvml.as_mut().unwrap().devices.pop();
-        assert_eq!(links(&facts).len(), 1, "NVLinks do not mind");
+        assert_eq!(iommu(&facts), None);
     }
 
     #[test]

@@ -182,8 +182,25 @@ fn variable(name: &str, value: &str) -> Line {
             }
             _ => Line::note(key, text("the mode of every software GPU")),
         },
-        "SOFT_GPU_LIBCUDA" => Line::note(key, text("decides what answers for the CUDA driver")),
+        "SOFT_GPU_LIBCUDA" => match answerer(value) {
+            Ok(who) => Line::note(key, text(who)),
+            Err(why) => Line::problem(key, text(&why), format!("`unset {name}`, or correct it")),
+        },
         _ => Line::note(key, format!("{name}={value}")),
+    }
+}
+
+/// Who answers for the CUDA driver, as `soft-gpu-libcuda` reads its variable.
+fn answerer(value: &str) -> Result<&'static str, String> {
+    match value.split_once(':') {
+        _ if value.is_empty() || value == "vendor" => Ok("NVIDIA's driver answers, if there is one"),
+        _ if value == "soft" => Ok("the software GPU answers in the CUDA driver's place"),
+        Some(("soft", platform)) => match platform.parse::<soft_gpu::PlatformConfig>() {
+            Ok(_) => Ok("the software GPU answers in the CUDA driver's place"),
+            Err(error) => Err(error.to_string()),
+        },
+        _ if value.contains('/') => Ok("this library answers for the CUDA driver"),
+        _ => Err("names nobody; say `soft`, `soft:<platform>`, `vendor`, or a path".into()),
     }
 }
 
@@ -295,6 +312,11 @@ mod tests {
         assert_eq!(level("GPU_ACTOR_DEVICE", "cuda:1"), Level::Note);
         assert_eq!(level("GPU_ACTOR_SOFT", "quick"), Level::Problem);
         assert_eq!(level("GPU_ACTOR_SOFT", "checked"), Level::Note);
+        assert_eq!(level("SOFT_GPU_LIBCUDA", "nonsense"), Level::Problem);
+        assert_eq!(level("SOFT_GPU_LIBCUDA", "soft:devices=many"), Level::Problem);
+        for value in ["", "vendor", "soft", "soft:devices=2,links=nvlink", "/usr/lib/libcuda.so.1"] {
+            assert_eq!(level("SOFT_GPU_LIBCUDA", value), Level::Note, "{value}");
+        }
         assert_eq!(level("CUDA_MODULE_LOADING", "LAZY"), Level::Note);
     }
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::doctor::Chosen;
+use super::devices::SLICES;
+use crate::cuda::Gpu;
 use crate::doctor::report::Line;
 use crate::doctor::trial::Trial;
+use crate::doctor::{Chosen, DeviceTrials};
 
 /// The trial of the software GPU, which every machine has.
 pub(super) fn software(trial: &Result<Trial, String>) -> Line {
@@ -35,12 +37,36 @@ pub(super) fn selection(chosen: &Result<Chosen, String>) -> Line {
     }
 }
 
+/// The trials of a CUDA device: in bounded slices, and with a kernel without an end.
+pub(super) fn device(index: usize, gpu: &Gpu, trials: &[DeviceTrials]) -> Vec<Line> {
+    let Some(of) = trials.iter().find(|of| of.device == index) else {
+        return vec![Line::note(format!("device.{index}.trial"), "not tried, as `--device` asks")];
+    };
+    let where_from = if gpu.hardware { "" } else { " (on the software GPU: the times say nothing of a GPU)" };
+    let key = |what: &str| format!("device.{index}.{what}");
+    let (sliced, persistent) = (key("trial_sliced"), key("trial"));
+    let well = |trial: &Trial, how: &str| format!("{how}: {}{where_from}", times(trial));
+    let mut lines = vec![match &of.sliced {
+        Ok(trial) => Line::ok(sliced, well(trial, "ring kernel in bounded slices")),
+        Err(why) => Line::problem(
+            sliced,
+            format!("the ring kernel in bounded slices failed: {why}"),
+            "mend what the lines above complain of; if nothing does, please send us this report",
+        ),
+    }];
+    lines.extend(of.persistent.as_ref().map(|trial| match trial {
+        Ok(trial) => Line::ok(persistent, well(trial, "ring kernel without an end")),
+        Err(why) => Line::warning(
+            persistent,
+            format!("the ring kernel without an end failed, the one in slices did not: {why}"),
+            SLICES,
+        ),
+    }));
+    lines
+}
+
 fn times(trial: &Trial) -> String {
-    format!(
-        "ring kernel compiled in {}, a message there and back in {}",
-        duration(trial.jit),
-        duration(trial.round_trip)
-    )
+    format!("compiled in {}, a message there and back in {}", duration(trial.jit), duration(trial.round_trip))
 }
 
 /// Three digits that say something.
@@ -57,7 +83,29 @@ fn duration(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cuda::tests::gpu;
     use crate::doctor::report::Level;
+
+    fn trial() -> Trial {
+        Trial {
+            device: "Software GPU".into(),
+            driver: "soft-gpu".into(),
+            hardware: false,
+            jit: Duration::from_micros(51_234),
+            round_trip: Duration::from_nanos(12_340),
+        }
+    }
+
+    #[test]
+    fn a_trial_says_its_times_or_why_it_failed() {
+        let line = software(&Ok(trial()));
+        assert_eq!(line.level, Level::Ok);
+        assert!(line.text.contains("in 51.2 ms, a message there and back in 12.3 us"), "{line:?}");
+        let line = software(&Err("no memory".into()));
+        assert!(line.level == Level::Problem && line.text.ends_with("no memory"), "{line:?}");
+        assert_eq!(duration(Duration::from_micros(250)), "250 us");
+        assert_eq!(duration(Duration::from_millis(2500)), "2500 ms");
+    }
 
     #[test]
     fn the_selection_has_its_reason() {
@@ -68,20 +116,20 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_says_its_times_or_why_it_failed() {
-        let trial = Trial {
-            device: "Software GPU".into(),
-            driver: "soft-gpu".into(),
-            hardware: false,
-            jit: Duration::from_micros(51_234),
-            round_trip: Duration::from_nanos(12_340),
+    fn a_device_that_works_in_slices_alone_is_told_to_use_them() {
+        let levels = |sliced, persistent| {
+            let trials = [DeviceTrials { device: 0, sliced, persistent }];
+            let lines = device(0, &gpu(1), &trials);
+            lines.into_iter().map(|line| line.level).collect::<Vec<_>>()
         };
-        let line = software(&Ok(trial));
-        assert_eq!(line.level, Level::Ok);
-        assert!(line.text.contains("in 51.2 ms, a message there and back in 12.3 us"), "{line:?}");
-        let line = software(&Err("no memory".into()));
-        assert!(line.level == Level::Problem && line.text.ends_with("no memory"), "{line:?}");
-        assert_eq!(duration(Duration::from_micros(250)), "250 us");
-        assert_eq!(duration(Duration::from_millis(2500)), "2500 ms");
+        let failed = || Err("no end after 60 s".into());
+        assert_eq!(levels(Ok(trial()), Some(Ok(trial()))), [Level::Ok, Level::Ok]);
+        assert_eq!(levels(Ok(trial()), Some(failed())), [Level::Ok, Level::Warning]);
+        assert_eq!(levels(failed(), None), [Level::Problem]);
+        assert_eq!(device(0, &gpu(1), &[])[0].text, "not tried, as `--device` asks");
+        let mut soft = gpu(1);
+        soft.hardware = false;
+        let trials = [DeviceTrials { device: 0, sliced: Ok(trial()), persistent: None }];
+        assert!(device(0, &soft, &trials)[0].text.ends_with("say nothing of a GPU)"));
     }
 }
