@@ -34,6 +34,7 @@ fn without_a_name_the_actors_are_listed() {
     let listed = well(&mut gpu_actor(&["ptx"]));
     assert!(listed.contains("gpu_actor_examples::counter::Counter  (4 bytes of state,"), "{listed}");
     assert!(listed.contains("add "), "{listed}");
+    assert!(!listed.contains("gpu_actor_cli::"), "the commands' own actors are nobody's business: {listed}");
     let json: serde_json::Value = serde_json::from_str(&well(&mut gpu_actor(&["ptx", "--json"]))).unwrap();
     let actors = json["actors"].as_array().unwrap();
     let counter =

@@ -54,11 +54,12 @@ pub(crate) fn run(options: &Options) -> Result<Report, CliError> {
     Ok(Report { text, json, well: true })
 }
 
-/// Every actor with its handlers.
+/// Every actor with its handlers, but for those that the commands themselves try devices with.
 fn list(actors: &[ActorType]) -> Report {
     let mut text = String::new();
     let mut json = Vec::new();
-    for actor in actors {
+    let own = concat!(env!("CARGO_CRATE_NAME"), "::");
+    for actor in actors.iter().filter(|actor| !actor.name().starts_with(own)) {
         // Writing to a string cannot fail, here and below.
         let _ = writeln!(
             text,
