@@ -54,8 +54,9 @@ impl Account {
     }
 }
 
-const PLATFORM: &str = "devices=12, sms=8, links=nvlink, 7.pools=no, 8.mapped=no, 9.cc=6.1, 10.managed=no, \
-                        11.memory=64M";
+const PLATFORM: &str = "devices=14, sms=8, links=nvlink, 7.pools=no, 8.mapped=no, 9.cc=6.1, 10.managed=no, \
+                        11.memory=64M, \
+                        12.fault=stall:0/0/2000";
 
 static DRIVER: LazyLock<CudaDriver> = LazyLock::new(|| {
     let config: soft_gpu::PlatformConfig = PLATFORM.parse().expect("a platform");
@@ -267,6 +268,27 @@ async fn slices_run_on_cuda() {
     system.shutdown().await.unwrap();
 }
 
+#[tokio::test]
+async fn a_kernel_that_does_not_end_is_reported_and_kept_and_nothing_hangs() {
+    let device = open(12);
+    let patience = Duration::from_millis(300);
+    let config = || config(&device).host_inbox(1 << 14).shutdown_deadline(patience);
+    let system = ActorSystem::start(config()).await.unwrap();
+    // Block 0 stops for good after 2000 turns of its loops. Each message takes it one at least.
+    for key in 0..10_000u64 {
+        system.actor::<Account>(key % 64).deposit(1).tell().unwrap();
+    }
+    let stopped = system.shutdown().await;
+    assert!(matches!(stopped, Err(Error::Stuck { lost, .. }) if lost > 0), "{stopped:?}");
+    let again = system.shutdown().await;
+    assert!(matches!(again, Err(Error::Stuck { .. })), "{again:?}");
+    drop(system);
+    // The kernel still has the device, and whoever wants it is told so.
+    let next = ActorSystem::start(config()).await.map(drop);
+    assert!(matches!(next, Err(Error::Device(DeviceError::Busy { .. }))), "{next:?}");
+    assert!(device.memory_info().unwrap().free > 0);
+}
+
 #[test]
 fn peers_are_enabled_and_disabled() {
     let (a, b) = (open(6), open(5));
@@ -321,8 +343,8 @@ fn what_a_device_lacks_is_said_before_it_matters() {
     assert!(unsupported(8).contains("pinned host memory"));
     let old = DRIVER.open_with(&CudaConfig::index(9)).map(drop);
     assert!(matches!(&old, Err(DeviceError::TooOld { found, .. }) if found == "6.1"), "{old:?}");
-    let none = DRIVER.open_with(&CudaConfig::index(12)).map(drop);
-    assert!(matches!(none, Err(DeviceError::NoDevice { index: 12, count: 12, .. })), "{none:?}");
+    let none = DRIVER.open_with(&CudaConfig::index(14)).map(drop);
+    assert!(matches!(none, Err(DeviceError::NoDevice { index: 14, count: 14, .. })), "{none:?}");
     let device = open(10);
     let unified = device.alloc(MemoryKind::Unified, 64).map(drop);
     assert!(matches!(unified, Err(DeviceError::Unsupported { .. })), "{unified:?}");
@@ -340,7 +362,7 @@ fn what_a_device_lacks_is_said_before_it_matters() {
 fn the_driver_says_who_it_is_and_auto_does_not_take_software_for_hardware() {
     let driver = &*DRIVER;
     assert_eq!(backend(), Backend::Soft);
-    assert!(!driver.hardware() && driver.count() == 12);
+    assert!(!driver.hardware() && driver.count() == 14);
     assert!(driver.name().contains("(software GPU)"), "{}", driver.name());
     let gpu = driver.properties(3).unwrap();
     assert!(gpu.uuid.starts_with("GPU-") && gpu.uuid.len() == 40, "{}", gpu.uuid);

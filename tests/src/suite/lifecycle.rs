@@ -83,7 +83,8 @@ async fn dropping_a_system_ends_its_device(backend: &Backend) {
     let outcome = tokio::time::timeout(Duration::from_secs(30), counter.add(1).into_future()).await;
     match outcome {
         Ok(Ok(value)) => assert_eq!(value, 2),
-        Ok(Err(Error::Stopped)) => {}
+        // The first reply may have come before its message was counted as handled.
+        Ok(Err(Error::Stopped | Error::Aborted { .. })) => {}
         other => panic!("{other:?}"),
     }
 }

@@ -208,7 +208,7 @@ mod tests {
             .find(|path| path.is_file())
     }
 
-    /// `NAME = value` and `#define NAME value` of a header.
+    /// `NAME = value`, `#define NAME value`, and the `NAME,` that follows a value in an enum.
     fn values(text: &str) -> HashMap<&str, i64> {
         let number = |text: &str| {
             let text = text.trim_end_matches(',');
@@ -217,15 +217,17 @@ mod tests {
                 None => text.parse().ok(),
             }
         };
-        let mut values = HashMap::new();
+        let (mut values, mut last) = (HashMap::new(), 0);
         for line in text.lines() {
             let mut words = line.split_whitespace().filter(|word| *word != "#define" && *word != "=");
-            if let (Some(name), Some(value)) = (words.next(), words.next())
-                && name.starts_with("CU")
-                && let Some(value) = number(value)
-            {
-                values.insert(name, value);
-            }
+            let Some(name) = words.next().filter(|name| name.starts_with("CU")) else { continue };
+            let value = match (name.strip_suffix(','), words.next().and_then(number)) {
+                (Some(_), _) => last + 1,
+                (None, Some(value)) => value,
+                (None, None) => continue,
+            };
+            values.insert(name.trim_end_matches(','), value);
+            last = value;
         }
         values
     }

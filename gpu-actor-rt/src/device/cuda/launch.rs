@@ -16,7 +16,7 @@ use super::module::CudaModule;
 use crate::device::{DeviceError, LaunchRequest, LaunchStatus, Launched};
 
 /// How long a dropped launch waits for its kernel. Who wants more waits before.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a wait looks without sleeping.
 const SPIN: Duration = Duration::from_micros(200);
 /// The longest sleep between two looks at a kernel.
