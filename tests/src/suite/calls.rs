@@ -20,8 +20,8 @@ behaviours! {
     a_paused_system_accepts_and_a_shutdown_lets_it_finish,
     orders_are_obeyed_as_they_were_called_even_if_nobody_waits,
     a_stopped_system_says_so_everywhere,
-    dropping_a_system_ends_the_asks_that_wait [Kill],
-    systems_of_one_process_are_apart [TwoSystems],
+    dropping_a_system_ends_the_asks_that_wait,
+    systems_of_one_process_are_apart,
     a_dead_letter_is_counted_and_heard_of,
     the_last_clone_may_go_on_the_runtimes_own_thread,
     what_neither_mailbox_nor_spill_ring_holds_is_a_dead_letter_and_nothing_vanishes,
@@ -29,7 +29,7 @@ behaviours! {
     more_workers_than_the_device_holds_are_refused_by_name,
 }
 
-/// Counts and spins.
+/// Counts and sends.
 #[gpu_actor]
 #[derive(Default)]
 struct Probe {
@@ -42,18 +42,6 @@ impl Probe {
     fn add(&mut self, n: u64) -> u64 {
         self.count += n;
         self.count
-    }
-
-    /// Keeps its worker busy for so many turns.
-    #[handler]
-    fn spin(&mut self, turns: u64) -> u64 {
-        let mut noise = self.count;
-        let mut turn = 0;
-        while turn < turns {
-            noise = noise.wrapping_mul(3).wrapping_add(turn);
-            turn += 1;
-        }
-        noise.max(turn)
     }
 
     /// Sends sixteen times.
@@ -89,13 +77,6 @@ impl Other {
 
 fn config(backend: &Backend) -> Config {
     backend.config().workers(2)
-}
-
-/// Waits until so many messages are in.
-async fn accepted(system: &ActorSystem, messages: u64) {
-    while system.stats().accepted < messages {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
 }
 
 /// What crosses threads in programs may do so for every actor type.
@@ -265,14 +246,16 @@ async fn a_stopped_system_says_so_everywhere(backend: &Backend) {
 }
 
 async fn dropping_a_system_ends_the_asks_that_wait(backend: &Backend) {
-    let system = backend.start(config(backend).workers(1).budget(u64::MAX)).await;
+    let system = backend.start(config(backend)).await;
     let probe = system.actor::<Probe>(1);
-    let spin = tokio::spawn(probe.spin(u64::MAX).timeout(Duration::MAX).into_future());
-    accepted(&system, 1).await;
-    let behind = tokio::spawn(probe.add(1).timeout(Duration::MAX).into_future());
-    accepted(&system, 2).await;
+    system.pause().await.unwrap();
+    let ask = || tokio::spawn(probe.add(1).timeout(Duration::MAX).into_future());
+    let asks = [ask(), ask()];
+    while system.stats().accepted < 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     drop(system);
-    for ask in [spin, behind] {
+    for ask in asks {
         let ended = tokio::time::timeout(Duration::from_mins(1), ask).await.unwrap().unwrap();
         assert!(matches!(ended, Err(Error::Aborted { lost: 2 })), "{ended:?}");
     }
@@ -280,7 +263,8 @@ async fn dropping_a_system_ends_the_asks_that_wait(backend: &Backend) {
 }
 
 async fn systems_of_one_process_are_apart(backend: &Backend) {
-    let (left, right) = tokio::join!(backend.start(config(backend)), backend.start(config(backend)));
+    let (left, right) =
+        tokio::join!(backend.start(config(backend)), backend.start(backend.config_of_another().workers(2)));
     assert_eq!(left.actor::<Probe>("x").add(1).await.unwrap(), 1);
     assert_eq!(right.actor::<Probe>("x").add(5).await.unwrap(), 5);
     left.shutdown().await.unwrap();

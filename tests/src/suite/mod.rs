@@ -12,6 +12,7 @@ mod chaos;
 mod data;
 mod differential;
 mod faults;
+pub mod kinds;
 mod lifecycle;
 mod order;
 
@@ -30,13 +31,24 @@ const PATIENCE: Duration = Duration::from_mins(10);
 #[derive(Debug)]
 pub struct Backend {
     device: Arc<dyn Device>,
+    /// The same device once more, for a second system beside the first.
+    again: Arc<dyn Device>,
     slice: Option<Duration>,
 }
 
 impl Backend {
     /// A configuration on this backend.
     fn config(&self) -> Config {
-        let config = Config::default().device(Arc::clone(&self.device));
+        self.config_on(&self.device)
+    }
+
+    /// A configuration for a system beside one that has [`config`](Self::config).
+    fn config_of_another(&self) -> Config {
+        self.config_on(&self.again)
+    }
+
+    fn config_on(&self, device: &Arc<dyn Device>) -> Config {
+        let config = Config::default().device(Arc::clone(device));
         match self.slice {
             Some(slice) => config.slice(slice),
             None => config,
@@ -63,8 +75,6 @@ enum Need {
     Nothing,
     /// A kernel that never ends by itself can be ended.
     Kill,
-    /// Two systems at a time on one device.
-    TwoSystems,
     /// It does not use the ring kernel, so it says nothing of slices.
     NoRing,
 }
@@ -130,8 +140,12 @@ pub struct Kind {
     pub name: &'static str,
     /// Opens the devices; the behaviours that run at a time have one each.
     pub open: Arc<Open>,
-    /// How many devices there are.
-    pub devices: usize,
+    /// Opens a device that is open, for a second system beside the first.
+    pub open_again: Arc<Open>,
+    /// Whether the devices are silicon.
+    pub hardware: bool,
+    /// The devices, which kinds may share.
+    pub devices: Devices,
     /// The length of the slices, in bounded-slice mode.
     pub slice: Option<Duration>,
     /// Whether a kernel that never ends by itself can be ended.
@@ -140,7 +154,10 @@ pub struct Kind {
     pub absent: Option<String>,
 }
 
-/// Devices that nobody uses at the moment.
+/// Devices, by index, of which nobody uses those that are in here. Clones are the same devices.
+#[derive(Clone, Debug)]
+pub struct Devices(Arc<Pool>);
+
 #[derive(Debug)]
 struct Pool {
     free: Mutex<Vec<usize>>,
@@ -150,12 +167,18 @@ struct Pool {
 /// A device that is this trial's until it is dropped.
 struct Lease(Arc<Pool>, usize);
 
-impl Pool {
-    fn lease(self: &Arc<Self>) -> Lease {
-        let free = self.free.lock().unwrap();
-        let mut free = self.returned.wait_while(free, |free| free.is_empty()).unwrap();
+impl Devices {
+    /// So many devices.
+    #[must_use]
+    pub fn new(count: usize) -> Self {
+        Self(Arc::new(Pool { free: Mutex::new((0..count).rev().collect()), returned: Condvar::new() }))
+    }
+
+    fn lease(&self) -> Lease {
+        let free = self.0.free.lock().unwrap();
+        let mut free = self.0.returned.wait_while(free, |free| free.is_empty()).unwrap();
         let index = free.pop().unwrap();
-        Lease(Arc::clone(self), index)
+        Lease(Arc::clone(&self.0), index)
     }
 }
 
@@ -173,7 +196,6 @@ impl Kind {
         match need {
             _ if self.absent.is_some() => self.absent.as_deref(),
             Need::Kill if !self.kills => Some("a kernel cannot be killed there"),
-            Need::TwoSystems if !self.kills => Some("systems have a device each there"),
             _ => None,
         }
     }
@@ -181,21 +203,24 @@ impl Kind {
     /// The suite on this kind of device: one trial per behaviour.
     #[must_use]
     pub fn trials(self) -> Vec<Trial> {
-        let pool =
-            Arc::new(Pool { free: Mutex::new((0..self.devices).rev().collect()), returned: Condvar::new() });
+        let kind = Arc::new(self);
         let trial = |behaviour: Behaviour| {
             let room = behaviour.name.rsplit("::suite::").next().unwrap_or(behaviour.name);
-            let obstacle = self.obstacle(behaviour.need).is_some();
-            let (open, slice, pool) = (Arc::clone(&self.open), self.slice, Arc::clone(&pool));
-            Trial::test(format!("{}::{room}", self.name), move || {
-                let lease = pool.lease();
-                run(&Backend { device: open(lease.1)?, slice }, behaviour.run)
+            let obstacle = kind.obstacle(behaviour.need).is_some();
+            let kind = Arc::clone(&kind);
+            Trial::test(format!("{}::{room}", kind.name), move || {
+                let lease = kind.devices.lease();
+                let (device, again) = ((kind.open)(lease.1)?, (kind.open_again)(lease.1)?);
+                if device.info().hardware != kind.hardware {
+                    return Err(format!("{:?} was opened for {}", device.info(), kind.name).into());
+                }
+                run(&Backend { device, again, slice: kind.slice }, behaviour.run)
             })
             .with_ignored_flag(obstacle)
         };
         let mut behaviours = every_behaviour();
         // Nothing of what they do is sliced.
-        behaviours.retain(|behaviour| self.slice.is_none() || behaviour.need != Need::NoRing);
+        behaviours.retain(|behaviour| kind.slice.is_none() || behaviour.need != Need::NoRing);
         behaviours.into_iter().map(trial).collect()
     }
 }

@@ -25,6 +25,7 @@ async fn all_in_order(backend: &Backend, config: Config) {
     system.drained().await.unwrap();
     let stats = system.stats();
     assert_eq!(stats.handled, ACTORS * u64::from(MESSAGES));
+    assert_eq!(stats.launches > 1, backend.slice.is_some(), "{stats:?}");
     assert_eq!((stats.faulted, stats.dead_letters, stats.activated), (0, 0, ACTORS));
     for chunk in actors.chunks(1000) {
         let asks: Vec<_> = chunk.iter().map(|actor| tokio::spawn(actor.count().into_future())).collect();

@@ -1,0 +1,59 @@
+//! The kinds of devices that there are, for those who instantiate the suite.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gpu_actor_rt::device::cuda::{CudaConfig, CudaDriver};
+use gpu_actor_rt::device::soft::{Soft, SoftConfig};
+
+use super::{Devices, Kind, Open};
+
+/// The length of a slice: many to a behaviour, and long enough for the behaviours not to be about launching alone.
+pub const SLICE: Duration = Duration::from_millis(2);
+
+/// Devices of the CUDA driver of this process, which somebody has chosen before.
+#[derive(Clone, Debug)]
+pub struct Cuda {
+    /// Them all.
+    pub devices: Devices,
+    /// Whether they are silicon.
+    pub hardware: bool,
+    /// Why nothing can be run on them.
+    pub absent: Option<String>,
+}
+
+impl Kind {
+    /// The software GPU: a device for every behaviour, so as many as there are.
+    #[must_use]
+    pub fn soft(name: &'static str, slice: Option<Duration>) -> Self {
+        let open: Arc<Open> = Arc::new(|_| Ok(Arc::new(Soft::open(&SoftConfig::default())?)));
+        Self {
+            name,
+            open_again: Arc::clone(&open),
+            open,
+            hardware: false,
+            devices: Devices::new(64),
+            slice,
+            kills: true,
+            absent: None,
+        }
+    }
+
+    /// The CUDA backend, `cust` and all.
+    #[must_use]
+    pub fn cuda(name: &'static str, slice: Option<Duration>, cuda: &Cuda) -> Self {
+        let open = |config: fn(usize) -> CudaConfig| -> Arc<Open> {
+            Arc::new(move |index| Ok(Arc::new(CudaDriver::new()?.open_with(&config(index))?)))
+        };
+        Self {
+            name,
+            open: open(CudaConfig::index),
+            open_again: open(|index| CudaConfig::index(index).own_context()),
+            hardware: cuda.hardware,
+            devices: cuda.devices.clone(),
+            slice,
+            kills: false,
+            absent: cuda.absent.clone(),
+        }
+    }
+}
