@@ -6,7 +6,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use crate::error::{Error, LoadError};
 use crate::fabric::Fabric;
 use crate::fault::{Breakdown, Faults};
-use crate::launch::{Arg, Launch, LaunchConfig};
+use crate::launch::{Arg, Launch, LaunchConfig, PreparedLaunch};
 use crate::memory::{Allocation, DeviceMemory, MappedMemory, Memory, MemoryInfo, Origin};
 use crate::mode::Mode;
 use crate::module::{Function, Module};
@@ -419,16 +419,31 @@ impl Device {
     /// launch uses them (which those of this device are, and those of peers that it has access to, even if dropped), and never while the host holds a reference to plain data in them. On a
     /// [checked](Mode::checked) device only the last of these is left to the caller.
     pub unsafe fn launch(&self, f: &Function, cfg: &LaunchConfig, args: &[Arg]) -> Result<Launch, Error> {
-        Launch::start(&self.inner, f, cfg, args)
+        // SAFETY: the caller's promise.
+        unsafe { self.prepare(f, cfg, args)?.start() }
     }
 
-    /// Whether [`launch`](Self::launch) would start this, for callers that say so now and launch later.
+    /// Finds out whether [`launch`](Self::launch) would start this, for callers that say so now and start it later.
     ///
     /// # Errors
     ///
-    /// Those of [`launch`](Self::launch) that do not depend on what the system has left.
-    pub fn check_launch(&self, f: &Function, cfg: &LaunchConfig, args: &[Arg]) -> Result<(), Error> {
-        Launch::check(&self.inner, f, cfg, args).map(|_| ())
+    /// Those of [`launch`](Self::launch), but for [`Error::System`].
+    pub fn prepare(&self, f: &Function, cfg: &LaunchConfig, args: &[Arg]) -> Result<PreparedLaunch, Error> {
+        PreparedLaunch::new(&self.inner, f, cfg, args)
+    }
+
+    /// Copies `bytes` from address `src` of a device of the same platform to address `dst` of this one, as
+    /// [`Platform::copy_peer`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Platform::copy_peer`], or [`Error::OtherPlatform`].
+    pub fn copy_from_peer(&self, dst: u64, peer: &Device, src: u64, bytes: usize) -> Result<(), Error> {
+        if !Arc::ptr_eq(&self.inner.fabric, &peer.inner.fabric) {
+            return Err(Error::OtherPlatform);
+        }
+        let (to, from) = (self.inner.properties.index, peer.inner.properties.index);
+        self.inner.fabric.copy((to, dst), (from, src), bytes)
     }
 }
 

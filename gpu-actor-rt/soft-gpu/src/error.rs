@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::check::Violation;
+use crate::fabric::Link;
 use crate::version::Version;
 
 /// Why a piece of PTX text was refused.
@@ -271,7 +272,12 @@ pub enum Error {
         from: usize,
         /// The target.
         to: usize,
+        /// What connects them.
+        link: Link,
     },
+    /// The devices are not of one platform.
+    #[error("the two devices are not of one platform; open them as one")]
+    OtherPlatform,
     /// The device was configured without this [feature](crate::Features).
     #[error("`{device}` does not support {what}")]
     NotSupported {

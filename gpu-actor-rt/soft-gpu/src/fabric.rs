@@ -282,7 +282,7 @@ impl Fabric {
         source.check(src, bytes)?;
         target.check(dst, bytes)?;
         if from != to {
-            self.faults[from].copy(to, bytes as u64)?;
+            self.faults[from].copy(to, self.link(from, to), bytes as u64)?;
         }
         let mut buffer = vec![0; bytes.min(COPY_CHUNK)];
         let mut done = 0;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::fabric::Link;
 use crate::launch::Shared;
 
 /// What is to go wrong on a platform.
@@ -256,7 +257,7 @@ impl Faults {
     }
 
     /// Whether a copy to device `to` is to fail; if not, it is made to wait as the plan says.
-    pub(crate) fn copy(&self, to: usize, bytes: u64) -> Result<(), Error> {
+    pub(crate) fn copy(&self, to: usize, link: Link, bytes: u64) -> Result<(), Error> {
         let (count, total) = self.copies.next(bytes);
         let fails = self.any(count, total, |kind| match kind {
             FaultKind::CopyFails(when) => Some(*when),
@@ -264,7 +265,7 @@ impl Faults {
         });
         if fails {
             self.copies.take_back(bytes);
-            return Err(Error::CopyFailed { from: self.index, to });
+            return Err(Error::CopyFailed { from: self.index, to, link });
         }
         for kind in &self.plan {
             if let FaultKind::CopySlow(time) = kind {

@@ -18,6 +18,7 @@ use self::shape::{check_shape, encode_params};
 use crate::block::Worker;
 use crate::device::DeviceInner;
 use crate::error::Error;
+use crate::fault::LaunchFaults;
 use crate::module::{Entry, Function};
 use crate::schedule::Trace;
 use crate::token::Token;
@@ -323,21 +324,27 @@ impl Drop for Running<'_> {
     }
 }
 
-/// A running kernel. Dropping it aborts the kernel and waits for its threads.
-#[must_use = "dropping it aborts the kernel"]
-pub struct Launch {
-    shared: Arc<Shared>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+/// A launch that was found right and waits to be [started](Self::start): the calls of a driver's API say at once what is wrong, and launch
+/// when the stream comes to it.
+///
+/// It holds no memory of the device; dropping it is as if it had never been.
+#[must_use = "it does nothing until it is started"]
+pub struct PreparedLaunch {
+    device: Arc<DeviceInner>,
+    function: Function,
+    config: LaunchConfig,
+    blocks: u32,
+    params: Vec<u64>,
+    faults: LaunchFaults,
 }
 
-impl Launch {
-    /// Whether this can be launched: how many blocks it has, and its parameter space.
-    pub(crate) fn check(
-        device: &DeviceInner,
+impl PreparedLaunch {
+    pub(crate) fn new(
+        device: &Arc<DeviceInner>,
         function: &Function,
         config: &LaunchConfig,
         args: &[Arg],
-    ) -> Result<(u32, Vec<u64>), Error> {
+    ) -> Result<PreparedLaunch, Error> {
         device.faults.check()?;
         let (device_flavour, flavour) = (device.properties.mode.flavour(), function.flavour());
         if flavour != device_flavour {
@@ -352,28 +359,58 @@ impl Launch {
             return Err(Error::NotSupported { device, what: "cooperative launches" });
         }
         let blocks = check_shape(device, function.entry(), config)?;
-        Ok((blocks, encode_params(function.entry(), args)?))
-    }
-
-    pub(crate) fn start(
-        device: &Arc<DeviceInner>,
-        function: &Function,
-        config: &LaunchConfig,
-        args: &[Arg],
-    ) -> Result<Launch, Error> {
-        static GRID_ID: AtomicUsize = AtomicUsize::new(1);
-        let (blocks, params) = Launch::check(device, function, config, args)?;
+        let params = encode_params(function.entry(), args)?;
         let faults = device.faults.launch();
         if faults.refused {
             return Err(Error::LaunchRefused { function: function.name().to_owned() });
         }
+        let (device, function) = (Arc::clone(device), function.clone());
+        Ok(PreparedLaunch { device, function, config: *config, blocks, params, faults })
+    }
+
+    /// Starts the kernel and returns at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`] where no thread can be had, [`Error::DeviceLost`] and [`Error::Sticky`] where the device has broken down
+    /// meanwhile.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Device::launch`](crate::Device::launch).
+    pub unsafe fn start(self) -> Result<Launch, Error> {
+        Launch::start(self)
+    }
+}
+
+impl std::fmt::Debug for PreparedLaunch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PreparedLaunch")
+            .field("entry", &self.function.name())
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A running kernel. Dropping it aborts the kernel and waits for its threads.
+#[must_use = "dropping it aborts the kernel"]
+pub struct Launch {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Launch {
+    pub(crate) fn start(prepared: PreparedLaunch) -> Result<Launch, Error> {
+        static GRID_ID: AtomicUsize = AtomicUsize::new(1);
+        let PreparedLaunch { device, function, config, blocks, params, faults } = prepared;
+        device.faults.check()?;
         let deterministic = device.properties.mode.flavour().deterministic;
         let workers = if config.cooperative { blocks } else { blocks.min(device.properties.multiprocessors) };
         let workers = if deterministic { 1 } else { workers as usize };
         let shared = Arc::new(Shared {
-            device: Arc::clone(device),
-            function: function.clone(),
-            config: *config,
+            device: Arc::clone(&device),
+            function,
+            config,
             params,
             blocks,
             grid_id: GRID_ID.fetch_add(1, Ordering::Relaxed) as u64,

@@ -133,7 +133,7 @@ pub use device::{Device, DeviceConfig, Features, PciId, Properties};
 pub use error::{Error, LaunchRule, LoadError, LoadErrorKind};
 pub use fabric::{Link, Links, Traffic};
 pub use fault::{Breakdown, Fault, FaultKind, FaultPlan, Moment, When};
-pub use launch::{Arg, Launch, LaunchConfig, Status};
+pub use launch::{Arg, Launch, LaunchConfig, PreparedLaunch, Status};
 pub use memory::{DeviceMemory, MappedMemory, MemoryInfo};
 pub use mode::{Mode, ModeError, Schedule};
 pub use module::{Function, LoadStats, Module};

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use soft_gpu::{
-    Arg, Breakdown, Device, Error, Function, Launch, LaunchConfig, LoadErrorKind, MappedMemory, Platform,
-    Status,
+    Arg, Breakdown, Device, Error, Function, Launch, LaunchConfig, Link, LoadErrorKind, MappedMemory,
+    Platform, Status,
 };
 
 /// The modes that decide what a stalled block does, and what ends a launch.
@@ -256,13 +256,20 @@ fn peer_copies_fail_or_take_their_time() {
     let there = || platform.copy_peer(1, b.address(), 0, a.address(), 4);
     let back = |bytes| platform.copy_peer(0, a.address(), 1, b.address(), bytes);
     there().unwrap();
-    assert_eq!(there(), Err(Error::CopyFailed { from: 0, to: 1 }));
+    assert_eq!(there(), Err(Error::CopyFailed { from: 0, to: 1, link: Link::Pcie }));
     there().unwrap();
     let begin = Instant::now();
     back(3).unwrap();
     assert!(begin.elapsed() >= Duration::from_millis(2));
-    assert_eq!(back(1), Err(Error::CopyFailed { from: 1, to: 0 }));
+    assert_eq!(back(1), Err(Error::CopyFailed { from: 1, to: 0, link: Link::Pcie }));
     assert_eq!(platform.traffic(1, 0).copies, 1, "what fails is not counted");
+    // The same, asked of a device; devices of two platforms are no peers.
+    first.copy_from_peer(a.address(), first, b.address(), 1).unwrap_err();
+    assert!(matches!(
+        first.copy_from_peer(a.address(), second, b.address(), 4),
+        Err(Error::CopyFailed { .. })
+    ));
+    assert_eq!(first.copy_from_peer(a.address(), &device(""), b.address(), 1), Err(Error::OtherPlatform));
     let fault = "devices=1,fault=oom:1".parse().map(|mut config: soft_gpu::PlatformConfig| {
         config.faults.faults[0].device = Some(1);
         config

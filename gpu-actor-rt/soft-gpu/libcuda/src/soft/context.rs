@@ -161,7 +161,7 @@ impl Driver {
         primary: bool,
         flags: u32,
     ) -> Result<Arc<Context>, Code> {
-        gpu.alive()?;
+        gpu.available()?;
         Ok(self.contexts.add(|handle| Context {
             handle,
             gpu: Arc::clone(gpu),
@@ -189,13 +189,13 @@ impl Driver {
             self.functions.remove_all(|f| f.module == module.handle);
         }
         self.regions.remove_all(context.handle);
-        lock(&context.peers).clear();
+        self.leave_peers(context);
         context.gpu.settle();
     }
 
     pub(crate) fn retain_primary(&self, gpu: &Arc<Gpu>) -> Result<Arc<Context>, Code> {
         let mut primary = lock(&gpu.primary);
-        gpu.alive()?;
+        gpu.available()?;
         let context = if let Some(context) = &primary.context {
             Arc::clone(context)
         } else {

@@ -127,10 +127,11 @@ impl Driver {
             move |context| {
                 // SAFETY: the caller's promise; the call waits below where pageable memory takes part.
                 let answer = unsafe { copy(&to, &from, len) };
-                // What was checked at the call is gone by now: on hardware the copy engine faults.
-                answer
-                    .inspect_err(|_| context.gpu.fail(Code::ILLEGAL_ADDRESS))
-                    .map_err(|_| Code::ILLEGAL_ADDRESS)
+                // What was checked at the call is gone by now, and on hardware the copy engine faults; or the device or a link has
+                // broken down.
+                let answer = answer
+                    .map_err(|code| if code == Code::INVALID_VALUE { Code::ILLEGAL_ADDRESS } else { code });
+                answer.inspect_err(|code| context.gpu.fail(*code))
             },
         )?;
         if wait {
@@ -194,6 +195,14 @@ pub(crate) fn fill(gpu: &Gpu, address: u64, bytes: &[u8], len: usize) -> Answer 
 ///
 /// Pageable memory is valid for the copy, and nobody else uses it.
 unsafe fn copy(to: &Place, from: &Place, len: usize) -> Answer {
+    if let (Place::Known { gpu: target, address: dst, .. }, Place::Known { gpu: source, address: src, .. }) =
+        (to, from)
+        && to.is_device()
+        && from.is_device()
+        && target.ordinal != source.ordinal
+    {
+        return target.device.copy_from_peer(*dst, &source.device, *src, len).map_err(|e| code_of(&e));
+    }
     let mut buffer = vec![0; len.min(PIECE)];
     for start in (0..len).step_by(PIECE) {
         let piece = &mut buffer[..PIECE.min(len - start)];

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, Weak};
 
-use soft_gpu::{Device, Error, Launch, LaunchRule, ViolationKind};
+use soft_gpu::{Device, Error, Launch, LaunchRule, Link, ViolationKind};
 
 use super::pool::Pool;
 use super::{Answer, Context, lock};
@@ -55,9 +55,19 @@ impl Gpu {
         self.device.properties().lane_stack
     }
 
-    /// The sticky error, if there is one.
+    /// The sticky error, if there is one. A device that is lost answers its contexts as one does whose kernel has failed, which is what
+    /// drivers say when a card falls off the bus.
     pub(crate) fn alive(&self) -> Answer {
-        lock(&self.state).dead.map_or(Ok(()), Err)
+        lock(&self.state).dead.map_or(Ok(()), Err)?;
+        self.device.health().map_err(|e| code_of(&e))
+    }
+
+    /// Whether a context can be made: a device that is lost is not available, also to those who never had one.
+    pub(crate) fn available(&self) -> Answer {
+        match self.device.health() {
+            Err(Error::DeviceLost { .. }) => Err(Code::DEVICE_UNAVAILABLE),
+            _ => self.alive(),
+        }
     }
 
     /// A kernel has failed: nothing works on this device any more, and what runs there is stopped. The first failure counts.
@@ -98,13 +108,23 @@ impl Gpu {
 pub(crate) fn code_of(error: &Error) -> Code {
     match error {
         Error::OutOfMemory { .. } => Code::OUT_OF_MEMORY,
+        Error::CopyFailed { link: Link::NvLink, .. } => Code::NVLINK_UNCORRECTABLE,
         Error::NoSuchEntry { .. } => Code::NOT_FOUND,
         Error::InvalidLaunch { rule: LaunchRule::ResidentBlocks, .. } => Code::COOPERATIVE_LAUNCH_TOO_LARGE,
         Error::System { .. } => Code::OPERATING_SYSTEM,
         Error::NotSupported { .. } => Code::NOT_SUPPORTED,
         // Hardware would hang: here the kernel is stopped, as by a watchdog.
         Error::Deadlock { .. } => Code::LAUNCH_TIMEOUT,
-        Error::Trap { .. } | Error::Synchronization { .. } => Code::LAUNCH_FAILED,
+        Error::Trap { .. }
+        | Error::Synchronization { .. }
+        | Error::DeviceLost { .. }
+        | Error::Sticky { .. }
+        | Error::CopyFailed { .. } => Code::LAUNCH_FAILED,
+        Error::LaunchRefused { .. } => Code::LAUNCH_OUT_OF_RESOURCES,
+        Error::PeerNotSupported { .. } => Code::PEER_ACCESS_UNSUPPORTED,
+        Error::PeerAlreadyEnabled { .. } => Code::PEER_ACCESS_ALREADY_ENABLED,
+        Error::PeerNotEnabled { .. } => Code::PEER_ACCESS_NOT_ENABLED,
+        Error::NoSuchDevice { .. } => Code::INVALID_DEVICE,
         Error::Violation(violation) => match violation.kind {
             ViolationKind::Misaligned => Code::MISALIGNED_ADDRESS,
             ViolationKind::WildCall => Code::INVALID_PC,

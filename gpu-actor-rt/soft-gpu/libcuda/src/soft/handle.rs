@@ -52,6 +52,10 @@ impl<T> Table<T> {
         lock(&self.live).get(&handle).cloned()
     }
 
+    pub(crate) fn all(&self) -> Vec<Arc<T>> {
+        lock(&self.live).values().cloned().collect()
+    }
+
     pub(crate) fn remove(&self, handle: usize) -> Option<Arc<T>> {
         lock(&self.live).remove(&handle)
     }

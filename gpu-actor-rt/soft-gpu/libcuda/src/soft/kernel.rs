@@ -99,6 +99,8 @@ impl Driver {
             Ok(code) => code,
             Err(error) => {
                 log.error = format!("soft-gpu: {error}");
+                // It is the device that is broken, not the text.
+                context.gpu.alive()?;
                 return Err(code_of_load(&error));
             }
         };
@@ -171,14 +173,13 @@ impl Driver {
         function: &Arc<Function>,
         config: LaunchConfig,
         stream: usize,
-        args: Vec<Arg>,
+        args: &[Arg],
     ) -> Answer {
         let (context, stream) = self.stream(stream)?;
         if function.context != context.handle {
             return Err(Code::INVALID_HANDLE);
         }
         let device = &context.gpu.device;
-        device.check_launch(&function.code, &config, &args).map_err(|e| code_of(&e))?;
         if config.shared_bytes > function.most_dynamic() {
             return Err(Code::INVALID_VALUE);
         }
@@ -190,13 +191,13 @@ impl Driver {
                 return Err(Code::COOPERATIVE_LAUNCH_TOO_LARGE);
             }
         }
+        let prepared = device.prepare(&function.code, &config, args).map_err(|e| code_of(&e))?;
         let function = Arc::clone(function);
         let name = || format!("the kernel `{}`", function.code.name());
-        let kernel = function.code.clone();
         context.submit(&stream, name, Vec::new(), move |context| {
             let gpu = &context.gpu;
             // SAFETY: the caller's promise.
-            let launch = unsafe { gpu.device.launch(&kernel, &config, &args) };
+            let launch = unsafe { prepared.start() };
             let failed = match launch {
                 Ok(launch) => {
                     let launch = Arc::new(launch);

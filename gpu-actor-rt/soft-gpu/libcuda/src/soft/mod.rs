@@ -69,6 +69,8 @@ pub(crate) struct Driver {
     /// The process that called `cuInit`; 0 before that.
     process: AtomicU32,
     contexts: Table<Context>,
+    /// Held while it changes which contexts are peers.
+    peering: Mutex<()>,
     streams: Table<Stream>,
     events: Table<Event>,
     modules: Table<Module>,
@@ -99,6 +101,7 @@ impl Driver {
             gpus,
             process: AtomicU32::new(0),
             contexts: Table::new(Kind::Context),
+            peering: Mutex::new(()),
             streams: Table::new(Kind::Stream),
             events: Table::new(Kind::Event),
             modules: Table::new(Kind::Module),

@@ -1,6 +1,14 @@
 //! Access of one device to another's memory.
+//!
+//! Rule kept here: contexts have peers, and the platform knows devices alone. A device has access as long as one of its contexts has
+//! it to one of the other's.
 
-use super::{Answer, Driver, lock};
+use std::collections::HashSet;
+
+use soft_gpu::{Error, Link};
+
+use super::gpu::code_of;
+use super::{Answer, Context, Driver, Gpu, lock};
 use crate::code::Code;
 use crate::types::CUdevice;
 
@@ -12,41 +20,93 @@ mod attribute {
     pub(super) const ARRAY_ACCESS_SUPPORTED: u32 = 4;
 }
 
+/// A device's number on the platform.
+fn index(gpu: &Gpu) -> usize {
+    gpu.device.properties().index
+}
+
 impl Driver {
     pub(crate) fn can_access_peer(&self, from: CUdevice, to: CUdevice) -> Result<bool, Code> {
-        let _ = (self.gpu(from)?, self.gpu(to)?);
-        Ok(false)
+        Ok(self.link(from, to)?.peer_access())
+    }
+
+    fn link(&self, from: CUdevice, to: CUdevice) -> Result<Link, Code> {
+        Ok(self.platform.link(index(self.gpu(from)?), index(self.gpu(to)?)))
     }
 
     pub(crate) fn peer_attribute(&self, attribute: u32, from: CUdevice, to: CUdevice) -> Result<i32, Code> {
+        let link = self.link(from, to)?;
         if from == to {
             return Err(Code::INVALID_DEVICE);
         }
-        let can = self.can_access_peer(from, to)?;
         match attribute {
-            attribute::ACCESS_SUPPORTED | attribute::NATIVE_ATOMIC_SUPPORTED => Ok(can.into()),
-            attribute::PERFORMANCE_RANK | attribute::ARRAY_ACCESS_SUPPORTED => Ok(0),
+            attribute::ACCESS_SUPPORTED => Ok(link.peer_access().into()),
+            attribute::NATIVE_ATOMIC_SUPPORTED => Ok(link.native_atomics().into()),
+            attribute::PERFORMANCE_RANK => Ok(link.performance_rank() as i32),
+            // There are no arrays.
+            attribute::ARRAY_ACCESS_SUPPORTED => Ok(0),
             _ => Err(Code::INVALID_VALUE),
         }
     }
 
     pub(crate) fn enable_peer(&self, peer: usize) -> Answer {
         let (context, peer) = (self.current()?, self.context(peer)?);
+        peer.gpu.alive()?;
         if context.gpu.ordinal == peer.gpu.ordinal {
             return Err(Code::INVALID_DEVICE);
         }
-        if !self.can_access_peer(context.gpu.ordinal as CUdevice, peer.gpu.ordinal as CUdevice)? {
-            return Err(Code::PEER_ACCESS_UNSUPPORTED);
-        }
-        if !lock(&context.peers).insert(peer.handle) {
+        let _peering = lock(&self.peering);
+        if lock(&context.peers).contains(&peer.handle) {
             return Err(Code::PEER_ACCESS_ALREADY_ENABLED);
         }
+        let (from, to) = (index(&context.gpu), index(&peer.gpu));
+        match self.platform.enable_peer(from, to) {
+            // Another context of the device has it already.
+            Ok(()) | Err(Error::PeerAlreadyEnabled { .. }) => {}
+            Err(error) => return Err(code_of(&error)),
+        }
+        lock(&context.peers).insert(peer.handle);
         Ok(())
     }
 
     pub(crate) fn disable_peer(&self, peer: usize) -> Answer {
         let (context, peer) = (self.current()?, self.context(peer)?);
-        if lock(&context.peers).remove(&peer.handle) { Ok(()) } else { Err(Code::PEER_ACCESS_NOT_ENABLED) }
+        let _peering = lock(&self.peering);
+        if !lock(&context.peers).remove(&peer.handle) {
+            return Err(Code::PEER_ACCESS_NOT_ENABLED);
+        }
+        self.settle_peers();
+        Ok(())
+    }
+
+    /// A context is over: it has no peers, and is nobody's.
+    pub(crate) fn leave_peers(&self, context: &Context) {
+        let _peering = lock(&self.peering);
+        lock(&context.peers).clear();
+        for other in self.contexts.all() {
+            lock(&other.peers).remove(&context.handle);
+        }
+        self.settle_peers();
+    }
+
+    /// Takes back the access of devices none of whose contexts has it any more. The caller holds `peering`.
+    fn settle_peers(&self) {
+        let contexts = self.contexts.all();
+        let owner = |handle: &usize| contexts.iter().find(|c| c.handle == *handle).map(|c| index(&c.gpu));
+        let wanted: HashSet<(usize, usize)> = contexts
+            .iter()
+            .flat_map(|c| {
+                let peers: Vec<usize> = lock(&c.peers).iter().filter_map(owner).collect();
+                peers.into_iter().map(|to| (index(&c.gpu), to))
+            })
+            .collect();
+        let devices = self.platform.devices().len();
+        for (from, to) in (0..devices).flat_map(|from| (0..devices).map(move |to| (from, to))) {
+            if self.platform.peer_enabled(from, to) && !wanted.contains(&(from, to)) {
+                // It is enabled, and nobody else changes that meanwhile.
+                let _ = self.platform.disable_peer(from, to);
+            }
+        }
     }
 
     /// Whether both addresses are memory of the devices whose contexts are named.

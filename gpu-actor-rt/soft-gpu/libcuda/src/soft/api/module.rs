@@ -445,7 +445,7 @@ pub(crate) unsafe fn cuLaunchKernel(
         .block([block_x, block_y, block_z])
         .shared_bytes(shared);
     // SAFETY: the caller's promise about the kernel.
-    unsafe { driver.launch(&function, config, stream.addr(), args) }
+    unsafe { driver.launch(&function, config, stream.addr(), &args) }
 }
 
 pub(crate) unsafe fn cuLaunchCooperativeKernel(
@@ -470,5 +470,5 @@ pub(crate) unsafe fn cuLaunchCooperativeKernel(
         .shared_bytes(shared)
         .cooperative(true);
     // SAFETY: the caller's promise about the kernel.
-    unsafe { driver.launch(&function, config, stream.addr(), args) }
+    unsafe { driver.launch(&function, config, stream.addr(), &args) }
 }
