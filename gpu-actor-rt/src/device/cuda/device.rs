@@ -128,6 +128,11 @@ impl CudaDevice {
         Ok(Self { core: ours, timer: watch })
     }
 
+    #[cfg(test)]
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
     /// What the driver says of it.
     pub fn properties(&self) -> &CudaProperties {
         &self.core.properties

@@ -129,3 +129,39 @@ fn text(log: &[u8]) -> String {
     let text = CStr::from_bytes_until_nul(log).map_or(log, CStr::to_bytes);
     String::from_utf8_lossy(text).trim().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::device::cuda::{CudaConfig, CudaDriver};
+
+    /// The driver API has one backend per process, and other tests of this binary have theirs: this one runs itself in a
+    /// process of its own, over the software GPU.
+    #[test]
+    fn a_module_that_the_compiler_refuses_is_an_error_with_its_log() {
+        const VARIABLE: &str = "SOFT_GPU_LIBCUDA";
+        if std::env::var(VARIABLE).as_deref() != Ok("soft:name=Testing") {
+            let name =
+                "device::cuda::module::tests::a_module_that_the_compiler_refuses_is_an_error_with_its_log";
+            let status = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", name])
+                .env(VARIABLE, "soft:name=Testing")
+                .status();
+            assert!(status.unwrap().success());
+            return;
+        }
+        let device = CudaDriver::new().unwrap().open_with(&CudaConfig::default()).unwrap();
+        let load = |ptx: &str| CudaModule::load(device.core(), ptx).map(drop);
+        let error =
+            load(".version 7.0\n.target sm_70\n.address_size 64\n.entry e() { mov.u32 %no, 1; ret; }");
+        let Err(DeviceError::Compile { device, log, .. }) = &error else { panic!("{error:?}") };
+        assert_eq!(device, "Testing");
+        assert!(log.contains("%no"), "{log}");
+        let error = load(".version 99.0\n.target sm_70\n.address_size 64\n");
+        assert!(matches!(error, Err(DeviceError::TooOld { .. })), "{error:?}");
+        let error = load("\0");
+        assert!(matches!(error, Err(DeviceError::Failed { .. })), "{error:?}");
+    }
+}
