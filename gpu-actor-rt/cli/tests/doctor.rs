@@ -100,7 +100,10 @@ fn every_device_behind_the_drivers_calls_is_tried_and_called_what_it_is() {
         let trial = line(&report, &format!("device.{device}.trial")).unwrap();
         assert!(trial["text"].as_str().unwrap().contains("say nothing of a GPU"), "{report:#}");
     }
-    assert!(line(&report, "peer.0.1").is_some() && line(&report, "peer.1.0").is_some(), "{report:#}");
+    for (key, ends) in [("peer.0.1", "0 to 1"), ("peer.1.0", "1 to 0")] {
+        let text = line(&report, key).unwrap()["text"].as_str().unwrap();
+        assert_eq!((level(&report, key), text), ("ok", &*format!("{ends}: peer access, with atomics")));
+    }
     assert_eq!(status, Some(i32::from(report["problems"] != 0)), "{report:#}");
 }
 

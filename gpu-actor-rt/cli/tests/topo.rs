@@ -25,9 +25,11 @@ fn a_machine_has_devices_or_says_why_not() {
 #[cfg(feature = "cuda")]
 #[test]
 fn the_links_of_software_gpus_are_those_of_their_configuration() {
-    for (platform, access) in
-        [("soft:devices=3,links=none", "no"), ("soft:devices=3,links=none,seed=2", "no")]
-    {
+    for (platform, access) in [
+        ("soft:devices=3,links=nvlink", "atomics"),
+        ("soft:devices=3,links=pcie", "yes"),
+        ("soft:devices=3,links=none", "no"),
+    ] {
         let out = topo(&[]).env("SOFT_GPU_LIBCUDA", platform).output().unwrap();
         let text = String::from_utf8(out.stdout).unwrap();
         assert!(out.status.success() && text.contains("software GPUs"), "{text}");

@@ -66,7 +66,13 @@ pub(super) fn device(index: usize, gpu: &Gpu, trials: &[DeviceTrials]) -> Vec<Li
 }
 
 fn times(trial: &Trial) -> String {
-    format!("compiled in {}, a message there and back in {}", duration(trial.jit), duration(trial.round_trip))
+    // The runtime keeps what it has compiled for a device.
+    let compiled = if trial.jit.is_zero() {
+        "compiled before".into()
+    } else {
+        format!("compiled in {}", duration(trial.jit))
+    };
+    format!("{compiled}, a message there and back in {}", duration(trial.round_trip))
 }
 
 /// Three digits that say something.
@@ -101,6 +107,8 @@ mod tests {
         let line = software(&Ok(trial()));
         assert_eq!(line.level, Level::Ok);
         assert!(line.text.contains("in 51.2 ms, a message there and back in 12.3 us"), "{line:?}");
+        let line = software(&Ok(Trial { jit: Duration::ZERO, ..trial() }));
+        assert!(line.text.contains("GPU: compiled before, a message"), "{line:?}");
         let line = software(&Err("no memory".into()));
         assert!(line.level == Level::Problem && line.text.ends_with("no memory"), "{line:?}");
         assert_eq!(duration(Duration::from_micros(250)), "250 us");
