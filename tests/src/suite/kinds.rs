@@ -1,8 +1,10 @@
 //! The kinds of devices that there are, for those who instantiate the suite.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use gpu_actor_rt::device::Device;
 use gpu_actor_rt::device::cuda::{CudaConfig, CudaDriver};
 use gpu_actor_rt::device::soft::{Soft, SoftConfig};
 
@@ -42,13 +44,21 @@ impl Kind {
     /// The CUDA backend, `cust` and all.
     #[must_use]
     pub fn cuda(name: &'static str, slice: Option<Duration>, cuda: &Cuda) -> Self {
-        let open = |config: fn(usize) -> CudaConfig| -> Arc<Open> {
-            Arc::new(move |index| Ok(Arc::new(CudaDriver::new()?.open_with(&config(index))?)))
-        };
+        let open = |config: &CudaConfig| CudaDriver::new()?.open_with(config).map(Arc::new);
+        // Opened once: contexts and modules take their time on a card.
+        let opened = Mutex::new(HashMap::new());
         Self {
             name,
-            open: open(CudaConfig::index),
-            open_again: open(|index| CudaConfig::index(index).own_context()),
+            open: Arc::new(move |index| {
+                let mut opened = opened.lock().unwrap_or_else(PoisonError::into_inner);
+                let device: Arc<dyn Device> = match opened.get(&index) {
+                    Some(device) => Arc::clone(device),
+                    None => open(&CudaConfig::index(index))?,
+                };
+                opened.insert(index, Arc::clone(&device));
+                Ok(device)
+            }),
+            open_again: Arc::new(move |index| Ok(open(&CudaConfig::index(index).own_context())?)),
             hardware: cuda.hardware,
             devices: cuda.devices.clone(),
             slice,

@@ -28,11 +28,10 @@ use libtest_mimic::{Failed, Trial};
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// What a behaviour runs on.
-#[derive(Debug)]
 pub struct Backend {
     device: Arc<dyn Device>,
-    /// The same device once more, for a second system beside the first.
-    again: Arc<dyn Device>,
+    /// Opens the same device once more, for a second system beside the first.
+    again: Box<dyn Fn() -> Result<Arc<dyn Device>, DeviceError> + Send + Sync>,
     slice: Option<Duration>,
 }
 
@@ -44,7 +43,7 @@ impl Backend {
 
     /// A configuration for a system beside one that has [`config`](Self::config).
     fn config_of_another(&self) -> Config {
-        self.config_on(&self.again)
+        self.config_on(&(self.again)().unwrap())
     }
 
     fn config_on(&self, device: &Arc<dyn Device>) -> Config {
@@ -210,11 +209,13 @@ impl Kind {
             let kind = Arc::clone(&kind);
             Trial::test(format!("{}::{room}", kind.name), move || {
                 let lease = kind.devices.lease();
-                let (device, again) = ((kind.open)(lease.1)?, (kind.open_again)(lease.1)?);
+                let device = (kind.open)(lease.1)?;
                 if device.info().hardware != kind.hardware {
                     return Err(format!("{:?} was opened for {}", device.info(), kind.name).into());
                 }
-                run(&Backend { device, again, slice: kind.slice }, behaviour.run)
+                let (slice, index) = (kind.slice, lease.1);
+                let again = Box::new(move || (kind.open_again)(index));
+                run(&Backend { device, again, slice }, behaviour.run)
             })
             .with_ignored_flag(obstacle)
         };
