@@ -71,6 +71,8 @@ macro_rules! nobody {
 macro_rules! symbols {
     ($($kind:ident fn $name:ident($($arg:ident: $ty:ty),* $(,)?);)*) => {
         /// The symbols, in the order of their names.
+        ///
+        #[doc = include_str!("../symbols.md")]
         pub const SYMBOLS: &[Symbol] =
             &[$(Symbol { name: stringify!($name), support: support!($kind) }),*];
 
@@ -371,5 +373,15 @@ mod tests {
     #[test]
     fn the_table_is_sorted_and_has_no_symbol_twice() {
         assert!(SYMBOLS.is_sorted_by(|a, b| a.name < b.name), "sort the table");
+    }
+
+    #[test]
+    fn the_list_in_the_documentation_is_the_table() {
+        let mut list = "| symbol | the vendor's driver | the software GPU |\n|---|---|---|\n".to_owned();
+        for symbol in SYMBOLS {
+            let soft = if symbol.support == Support::Both { "yes" } else { "no" };
+            list.push_str(&["| `", symbol.name, "` | yes | ", soft, " |\n"].concat());
+        }
+        assert_eq!(include_str!("../symbols.md"), list);
     }
 }

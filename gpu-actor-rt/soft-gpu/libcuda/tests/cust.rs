@@ -37,7 +37,10 @@ END:
 
 #[test]
 fn cust_runs_a_kernel_from_end_to_end() {
-    use_soft(Platform::new("devices=2,memory=256M,driver=12.8".parse().unwrap()).unwrap()).unwrap();
+    // ANCHOR: soft
+    let platform = Platform::new("devices=2,memory=256M,driver=12.8".parse().unwrap()).unwrap();
+    use_soft(platform).unwrap();
+    // ANCHOR_END: soft
     assert_eq!(backend(), Backend::Soft);
     cust::init(CudaFlags::empty()).unwrap();
     assert_eq!(cust::CudaApiVersion::get().unwrap().major(), 12);

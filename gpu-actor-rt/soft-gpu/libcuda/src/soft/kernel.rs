@@ -184,10 +184,11 @@ impl Driver {
             return Err(Code::INVALID_VALUE);
         }
         if config.cooperative {
-            let lanes = config.block.iter().product();
-            let blocks: u64 = config.grid.iter().map(|n| u64::from(*n)).product();
+            let lanes = config.block.iter().fold(1, |n: u32, axis| n.saturating_mul(*axis));
+            let blocks = config.grid.iter().fold(1, |n: u64, axis| n.saturating_mul(u64::from(*axis)));
             let resident = function.resident(lanes, config.shared_bytes as usize);
-            if blocks > u64::from(resident) * u64::from(device.properties().multiprocessors) {
+            // A block that no multiprocessor takes breaks another rule, which is checked below.
+            if resident > 0 && blocks > u64::from(resident) * u64::from(device.properties().multiprocessors) {
                 return Err(Code::COOPERATIVE_LAUNCH_TOO_LARGE);
             }
         }
