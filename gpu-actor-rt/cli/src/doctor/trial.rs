@@ -15,6 +15,9 @@ use crate::error::chain;
 /// How long a trial may take in all: the runtime's own limits for start, reply and shutdown end before.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How long a reply may take: a busy machine is not a broken one.
+const REPLY: Duration = Duration::from_secs(15);
+
 /// Answers a question with a number that depends on it and on how many have been asked.
 #[gpu_actor(name = "gpu_actor_cli::Probe")]
 #[derive(Debug, Default)]
@@ -67,7 +70,7 @@ pub(crate) fn run(
 async fn converse(device: Arc<dyn Device>, slice: Option<Duration>) -> Result<Trial, String> {
     let say = |error: Error| chain(&error);
     // One worker is enough, and leaves the rest of the device to whoever else uses it.
-    let mut config = Config::default().device(device).actor::<Probe>().workers(1);
+    let mut config = Config::default().device(device).actor::<Probe>().workers(1).ask_timeout(REPLY);
     if let Some(slice) = slice {
         config = config.slice(slice);
     }
