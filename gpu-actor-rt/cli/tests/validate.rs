@@ -123,6 +123,10 @@ fn the_cuda_backend_over_the_software_gpu_passes_and_is_no_hardware() {
     assert!(verdicts(&report).iter().all(|(_, verdict)| *verdict == "pass"), "{progress}");
     assert_eq!(report["hardware"], false);
     assert!(report["title"].as_str().unwrap().contains("no hardware"), "{printed}");
+    // The links of the platform are seen through CUDA's calls, so copies went both ways with peer access.
+    let peers = report["checks"].as_array().unwrap().last().unwrap();
+    assert_eq!(peers["figures"].as_array().unwrap().len(), 2, "{peers}");
+    assert!(peers["notes"][0].as_str().unwrap().contains("peer access yes"), "{peers}");
     let driver = report["device"]["driver"].as_str().unwrap();
     assert!(driver.contains("CUDA") && driver.contains("software"), "{driver}");
 }

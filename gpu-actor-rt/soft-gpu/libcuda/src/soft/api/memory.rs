@@ -523,9 +523,9 @@ pub(crate) unsafe fn cuMemPoolGetAccess(
     if location.kind != ON_DEVICE {
         return Err(Code::INVALID_VALUE);
     }
-    let own = driver.gpu(location.id)?.ordinal == pool.ordinal;
+    let open = pool.is_open_to(driver.gpu(location.id)?.ordinal);
     // SAFETY: the caller vouches for the pointer.
-    unsafe { write(flags, if own { READ_WRITE } else { 0 }) }
+    unsafe { write(flags, if open { READ_WRITE } else { 0 }) }
 }
 
 pub(crate) unsafe fn cuMemPoolSetAccess(
@@ -544,12 +544,15 @@ pub(crate) unsafe fn cuMemPoolSetAccess(
         if entry.location.kind != ON_DEVICE {
             return Err(Code::INVALID_VALUE);
         }
-        let own = driver.gpu(entry.location.id)?.ordinal == pool.ordinal;
-        match (own, entry.flags) {
+        let (device, owner) = (driver.gpu(entry.location.id)?.ordinal, pool.ordinal as CUdevice);
+        match entry.flags {
             // A device always has its own pool.
-            (true, READ_WRITE) | (false, 0) => {}
-            (true, _) => return Err(Code::INVALID_VALUE),
-            (false, _) => return Err(Code::NOT_SUPPORTED),
+            READ_WRITE if device == pool.ordinal => {}
+            READ_WRITE if !driver.can_access_peer(entry.location.id, owner)? => {
+                return Err(Code::PEER_ACCESS_UNSUPPORTED);
+            }
+            0 | READ_WRITE if device != pool.ordinal => pool.open_to(device, entry.flags == READ_WRITE),
+            _ => return Err(Code::INVALID_VALUE),
         }
     }
     Ok(())
