@@ -18,7 +18,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::CudaConfig;
 use super::arena::Arena;
 use super::driver::{CudaProperties, cust_device};
-use super::error::{CudaError, CudaResult, NOT_READY, check, device_error, memory_error};
+use super::error::{
+    CudaError, CudaResult, DEVICE_UNAVAILABLE, NOT_READY, OUT_OF_MEMORY, check, device_error, memory_error,
+};
 use super::ffi::{self, Address, Device as Ordinal, Handle};
 use crate::device::DeviceError;
 
@@ -168,14 +170,26 @@ impl Core {
 
     /// An error of the driver as one of the seam; remembers if the device is lost by it.
     pub(super) fn failed(&self, action: impl Into<String>, error: CudaError) -> DeviceError {
-        self.lost.fetch_or(error.is_sticky(), Ordering::Relaxed);
+        // A device that was there and is "unavailable" has gone.
+        let gone = error.is_sticky() || error.code() == DEVICE_UNAVAILABLE;
+        self.lost.fetch_or(gone, Ordering::Relaxed);
+        if gone {
+            return DeviceError::Lost {
+                device: self.name().into(),
+                action: action.into(),
+                source: Box::new(error),
+            };
+        }
         device_error(self.name(), action, error)
     }
 
     /// As [`failed`](Self::failed), for an allocation.
     pub(super) fn no_memory(&self, bytes: usize, what: &str, error: CudaError) -> DeviceError {
-        self.lost.fetch_or(error.is_sticky(), Ordering::Relaxed);
-        memory_error(self.name(), bytes, what, error)
+        if error.code() == OUT_OF_MEMORY {
+            memory_error(self.name(), bytes, what, error)
+        } else {
+            self.failed(format!("allocating {bytes} bytes of {what}"), error)
+        }
     }
 
     /// Whether an error has made the context useless.

@@ -89,6 +89,7 @@ pub(super) fn check(call: &'static str, code: u32) -> CudaResult {
 }
 
 pub(super) const OUT_OF_MEMORY: u32 = 2;
+pub(super) const DEVICE_UNAVAILABLE: u32 = 46;
 pub(super) const NO_DEVICE: u32 = 100;
 pub(super) const NOT_READY: u32 = 600;
 pub(super) const PEER_ACCESS_ALREADY_ENABLED: u32 = 704;
@@ -101,7 +102,7 @@ pub(super) fn device_error(device: &str, action: impl Into<String>, error: CudaE
     let (device, action, source) = (device.to_owned(), action.into(), Box::new(error));
     match error.code {
         NO_DEVICE => DeviceError::NoCuda { why: error.to_string() },
-        46 | 304 | 800 => DeviceError::NotPermitted { device, action, source },
+        DEVICE_UNAVAILABLE | 304 | 800 => DeviceError::NotPermitted { device, action, source },
         _ if error.is_sticky() => DeviceError::Lost { device, action, source },
         _ => DeviceError::Failed { device, action, source },
     }

@@ -51,6 +51,12 @@ impl CudaLaunch {
     ) -> Result<Self, DeviceError> {
         let action = format!("launching {}", request.entry);
         let failed = |error| core.failed(action.as_str(), error);
+        if request.persistent && launches_block() {
+            return Err(DeviceError::Unsupported {
+                device: core.name().to_owned(),
+                what: "CUDA_LAUNCH_BLOCKING is set, so its launch would not return; unset it".into(),
+            });
+        }
         let mut state = core.state();
         if request.persistent && state.is_busy() {
             return Err(core.busy(&action));
@@ -164,6 +170,11 @@ fn stream_and_event(core: &Core, persistent: bool) -> CudaResult<(Handle, Handle
             Err(error)
         }
     }
+}
+
+/// Whether the driver was told to wait for the end of each launch, which a ring kernel's never comes to.
+fn launches_block() -> bool {
+    std::env::var_os("CUDA_LAUNCH_BLOCKING").is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 /// Registers of a lane and bytes of local memory, for the log. Asking also has lazily loaded code loaded, now and not at
