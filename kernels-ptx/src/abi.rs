@@ -183,6 +183,8 @@ pub mod scratch {
     pub const CX: u64 = 0;
     /// Word: address of the actor of the message at hand, 0 if there is none.
     pub const ACTOR: u64 = 288;
+    /// Word: the host's time for this pass of the worker's loop, in nanoseconds.
+    pub const NOW: u64 = 296;
     /// The copy of the message, one slot of up to 256 bytes.
     pub const MESSAGE: u64 = 320;
     /// The outbox: `OUTBOX_CAPACITY` entries of `SLOT_SIZE` bytes.
@@ -236,15 +238,16 @@ pub mod worker {
     pub const LINE: u64 = 40;
     /// Word: address of the spill ring's ticket counter (device memory, a line of its own).
     pub const SPILL_TICKET: u64 = 48;
-    /// Word: messages taken from the host inbox. This one and those below are written when a launch's slice is over.
+    /// Word: messages taken from the host inbox, the low 32 bits. This one, [`DEVICE_HEAD`] and [`COMPLETED`] are written
+    /// when a launch's slice is over; those below whenever they change.
     pub const HOST_HEAD: u64 = 128;
-    /// Word: messages taken from the device inbox.
+    /// Word: messages taken from the device inbox, the low 32 bits.
     pub const DEVICE_HEAD: u64 = 136;
     /// Word: messages taken from the spill ring.
     pub const SPILL_HEAD: u64 = 144;
-    /// Word: completions written.
+    /// Word: completions written, the low 32 bits.
     pub const COMPLETED: u64 = 152;
-    /// Word: as [`line::HANDLED`](super::line::HANDLED).
+    /// Word: as [`line::HANDLED`](super::line::HANDLED). Within a burst it lags, and is short of what has faulted since.
     pub const HANDLED: u64 = 160;
     /// Word: as [`line::FAULTED`](super::line::FAULTED).
     pub const FAULTED: u64 = 168;
@@ -270,6 +273,8 @@ pub mod worker {
     pub const BEGUN: u64 = 256;
     /// Word: the last question for the time that the worker answered.
     pub const CLOCK_ANSWERED: u64 = 264;
+    /// Word: the last command word that the worker obeyed in this launch.
+    pub const ACKED: u64 = 272;
     /// Bytes of the record.
     pub const SIZE: u64 = 384;
 }

@@ -73,7 +73,8 @@ pub fn find_actor(root_record: u64, id: u64, me: u64) -> u64 {
     let chunk = row.wrapping_add(index.wrapping_shr(actor_type::CHUNK_SHIFT)).wrapping_mul(8);
     let base = ld_relaxed_sys(ld_weak(kind.wrapping_add(actor_type::CHUNKS)).wrapping_add(chunk));
     let within = index & (1u64.wrapping_shl(actor_type::CHUNK_SHIFT)).wrapping_sub(1);
-    base.wrapping_add(within.wrapping_mul(ld_weak(kind.wrapping_add(actor_type::STRIDE))))
+    let stride = ld_weak(kind.wrapping_add(actor_type::STRIDE)) as u32;
+    base.wrapping_add(within.wrapping_mul(stride as u64))
 }
 
 /// Writes a fault that the ring itself found into the lane's record.
@@ -84,12 +85,14 @@ pub fn set_fault(record: u64, code: u32) {
 
 /// Runs the message in the lane's scratch memory; returns the outcome, with [`ACTIVATED`] set for a first message.
 ///
-/// `word` is word 0 of the message's slot. The actor's address is left in [`scratch::ACTOR`] (0: none).
+/// `method` is the message's method id. The actor's address is left in [`scratch::ACTOR`] (0: none).
 #[gpu_fn]
-pub fn run(root_record: u64, lane_memory: u64, word: u64, me: u64, now: u64) -> u32 {
+pub fn run(root_record: u64, lane_memory: u64, method: u32) -> u32 {
+    let me = crate::device::worker() as u64;
     let record = lane_memory.wrapping_add(scratch::CX);
     let message = lane_memory.wrapping_add(scratch::MESSAGE);
     let id = ld_weak(message.wrapping_add(slot::ACTOR));
+    let now = ld_weak(lane_memory.wrapping_add(scratch::NOW));
     let stamp = ld_weak(message.wrapping_add(slot::HLC));
     let capacity = ld_weak(root_record.wrapping_add(root::OUTBOX_CAPACITY));
     // SENT and OUTBOX_CAPACITY share a word: none sent, all of the capacity left.
@@ -119,7 +122,7 @@ pub fn run(root_record: u64, lane_memory: u64, word: u64, me: u64, now: u64) -> 
     st_weak(record.wrapping_add(cx::SELF_ID), id);
     st_weak(record.wrapping_add(cx::NOW), received);
     let state = address.wrapping_add(actor::STATE);
-    let status = dispatch(queue::high_half(word), type_of(id) as u32, state, message, record);
+    let status = dispatch(method, type_of(id) as u32, state, message, record);
     if status != 0 {
         st_weak(record.wrapping_add(cx::SENT), capacity.wrapping_shl(32));
         return FAULTED | activated;
@@ -151,46 +154,43 @@ pub fn staged(lane_memory: u64) -> u32 {
 
 /// The address of the outbox entry `index`.
 #[gpu_fn]
-pub fn outbox_entry(lane_memory: u64, index: u32, size: u64) -> u64 {
-    lane_memory.wrapping_add(scratch::OUTBOX).wrapping_add((index as u64).wrapping_mul(size))
+pub fn outbox_entry(root_record: u64, lane_memory: u64, index: u32) -> u64 {
+    let size = ld_weak(root_record.wrapping_add(root::SLOT_SIZE)) as u32;
+    lane_memory.wrapping_add(scratch::OUTBOX).wrapping_add((index as u64).wrapping_mul(size as u64))
 }
 
 /// Stamps and delivers what the lane's handler staged; returns how many messages are dead (their entries say why in
 /// the low half of word 0) with the number of spilled ones in the high half.
-///
-/// `spill_head` is the worker's position in its spill ring.
 #[gpu_fn]
-pub fn commit(root_record: u64, lane_memory: u64, me: u64, now: u64, spill_head: u64) -> u32 {
+pub fn commit(root_record: u64, lane_memory: u64) -> u32 {
     let count = staged(lane_memory);
-    if count == 0 {
-        return 0;
-    }
-    let size = ld_weak(root_record.wrapping_add(root::SLOT_SIZE));
-    let address = ld_weak(lane_memory.wrapping_add(scratch::ACTOR));
-    let mut stamp = ld_weak(address.wrapping_add(actor::HLC));
     let mut outcome = 0u32;
     let mut abroad = false;
     let mut index = 0u32;
     while index < count {
-        let entry = outbox_entry(lane_memory, index, size);
-        stamp = clock::send(stamp, now);
+        let entry = outbox_entry(root_record, lane_memory, index);
+        // The actor's clock and the slots' size are loaded anew for every message: registers are scarcer.
+        let address = ld_weak(lane_memory.wrapping_add(scratch::ACTOR));
+        let now = ld_weak(lane_memory.wrapping_add(scratch::NOW));
+        let stamp = clock::send(ld_weak(address.wrapping_add(actor::HLC)), now);
+        st_weak(address.wrapping_add(actor::HLC), stamp);
         st_weak(entry.wrapping_add(slot::HLC), stamp);
         st_weak(entry.wrapping_add(slot::CORR), 0);
         let high = queue::high_half(ld_weak(entry));
-        let fate = deliver(root_record, entry, size, high, me, spill_head);
+        let fate = deliver(root_record, entry, high);
         if fate == SPILLED {
             outcome = outcome.wrapping_add(0x1_0000);
         } else if fate != DELIVERED {
             outcome = outcome.wrapping_add(1);
         } else {
-            abroad = abroad || worker_of(ld_weak(entry.wrapping_add(slot::ACTOR))) != me;
+            abroad = abroad
+                || worker_of(ld_weak(entry.wrapping_add(slot::ACTOR))) != crate::device::worker() as u64;
         }
         st_weak(entry, queue::sequence_word(fate as u64, high));
         index = index.wrapping_add(1);
     }
-    st_weak(address.wrapping_add(actor::HLC), stamp);
     if abroad {
-        wake_receivers(root_record, lane_memory, count, size);
+        wake_receivers(root_record, lane_memory, count);
     }
     outcome
 }
@@ -198,18 +198,20 @@ pub fn commit(root_record: u64, lane_memory: u64, me: u64, now: u64, spill_head:
 /// Puts one message into its inbox, or behind the others in the spill ring; returns [`DELIVERED`], [`SPILLED`] or the
 /// fault code of a dead letter.
 #[gpu_fn]
-pub fn deliver(root_record: u64, entry: u64, size: u64, high: u32, me: u64, spill_head: u64) -> u32 {
+pub fn deliver(root_record: u64, entry: u64, high: u32) -> u32 {
     let target = ld_weak(entry.wrapping_add(slot::ACTOR));
     if !is_routable(root_record, target) {
         return fault::code::UNKNOWN_ACTOR;
     }
-    let mine = worker_record(root_record, me);
+    let mine = worker_record(root_record, crate::device::worker() as u64);
     // Once something waits in the spill ring, all later messages queue behind it: that keeps their order.
-    if ld_relaxed_gpu(ld_weak(mine.wrapping_add(worker::SPILL_TICKET))) == spill_head
-        && deliver_direct(root_record, entry, size, high, target)
+    if ld_relaxed_gpu(ld_weak(mine.wrapping_add(worker::SPILL_TICKET)))
+        == ld_weak(mine.wrapping_add(worker::SPILL_HEAD))
+        && deliver_direct(root_record, entry, high, target)
     {
         return DELIVERED;
     }
+    let size = ld_weak(root_record.wrapping_add(root::SLOT_SIZE));
     let spill = ld_weak(mine.wrapping_add(worker::SPILL));
     let capacity = ld_weak(root_record.wrapping_add(root::SPILL_CAPACITY));
     let ticket = queue::claim(ld_weak(mine.wrapping_add(worker::SPILL_TICKET)), spill, capacity, size);
@@ -224,7 +226,8 @@ pub fn deliver(root_record: u64, entry: u64, size: u64, high: u32, me: u64, spil
 
 /// Puts one message into the device inbox of its receiver's worker, unless that is full.
 #[gpu_fn]
-pub fn deliver_direct(root_record: u64, entry: u64, size: u64, high: u32, target: u64) -> bool {
+pub fn deliver_direct(root_record: u64, entry: u64, high: u32, target: u64) -> bool {
+    let size = ld_weak(root_record.wrapping_add(root::SLOT_SIZE));
     let receiver = worker_record(root_record, worker_of(target));
     let inbox = ld_weak(receiver.wrapping_add(worker::DEVICE_INBOX));
     let capacity = ld_weak(root_record.wrapping_add(root::DEVICE_CAPACITY));
@@ -240,13 +243,13 @@ pub fn deliver_direct(root_record: u64, entry: u64, size: u64, high: u32, target
 
 /// Wakes the workers that sleep although the lane's outbox had messages for them.
 #[gpu_fn]
-pub fn wake_receivers(root_record: u64, lane_memory: u64, count: u32, size: u64) {
+pub fn wake_receivers(root_record: u64, lane_memory: u64, count: u32) {
     // Pairs with the fence of a worker that announces its sleep and then looks at its inbox once more.
     fence_sc_sys();
     let mut asleep = 0u64;
     let mut index = 0u32;
     while index < count {
-        let target = ld_weak(outbox_entry(lane_memory, index, size).wrapping_add(slot::ACTOR));
+        let target = ld_weak(outbox_entry(root_record, lane_memory, index).wrapping_add(slot::ACTOR));
         if is_routable(root_record, target) {
             let receiver = ld_weak(worker_record(root_record, worker_of(target)).wrapping_add(worker::LINE));
             asleep |= ld_relaxed_sys(receiver.wrapping_add(line::SLEEPING));
@@ -260,7 +263,8 @@ pub fn wake_receivers(root_record: u64, lane_memory: u64, count: u32, size: u64)
 
 /// The stamp of a completion that the lane is about to write: a send of its actor.
 #[gpu_fn]
-pub fn completion_stamp(lane_memory: u64, now: u64) -> u64 {
+pub fn completion_stamp(lane_memory: u64) -> u64 {
+    let now = ld_weak(lane_memory.wrapping_add(scratch::NOW));
     let address = ld_weak(lane_memory.wrapping_add(scratch::ACTOR));
     if address == 0 {
         // No actor, no clock: later than the message is all that can be said.

@@ -42,6 +42,12 @@ pub fn rank(votes: u32) -> u32 {
     (votes & 1u32.wrapping_shl(lane()).wrapping_sub(1)).count_ones()
 }
 
+/// The ones at the low end: messages without a gap from the ring's head on.
+#[gpu_fn]
+pub fn leading(votes: u32) -> u32 {
+    votes & !votes.wrapping_add(1)
+}
+
 /// Writes what never changes into the lane's record.
 #[gpu_fn]
 pub fn prepare_lane(root_record: u64, lane_memory: u64, me: u64) {
@@ -52,14 +58,14 @@ pub fn prepare_lane(root_record: u64, lane_memory: u64, me: u64) {
     st_weak(record.wrapping_add(cx::SLOT_SIZE), ld_weak(root_record.wrapping_add(root::SLOT_SIZE)));
 }
 
-/// Sends what waits in the spill ring, oldest first, until an inbox is full; returns the new head. One lane's work.
+/// Sends what waits in the spill ring, oldest first, until an inbox is full. One lane's work.
 #[gpu_fn]
-pub fn flush_spill(root_record: u64, mine: u64, head: u64) -> u64 {
+pub fn flush_spill(root_record: u64, mine: u64) {
     let spill = ld_weak(mine.wrapping_add(worker::SPILL));
     let ticket = ld_weak(mine.wrapping_add(worker::SPILL_TICKET));
     let size = ld_weak(root_record.wrapping_add(root::SLOT_SIZE));
     let capacity = ld_weak(root_record.wrapping_add(root::SPILL_CAPACITY));
-    let mut at = head;
+    let mut at = ld_weak(mine.wrapping_add(worker::SPILL_HEAD));
     let mut asleep = 0u64;
     while at != ld_relaxed_gpu(ticket) {
         let entry = queue::slot_at(spill, capacity, size, at);
@@ -68,7 +74,7 @@ pub fn flush_spill(root_record: u64, mine: u64, head: u64) -> u64 {
             break;
         }
         let target = ld_weak(entry.wrapping_add(slot::ACTOR));
-        if !message::deliver_direct(root_record, entry, size, queue::high_half(word), target) {
+        if !message::deliver_direct(root_record, entry, queue::high_half(word), target) {
             break;
         }
         queue::release_gpu(entry, at, capacity);
@@ -82,7 +88,13 @@ pub fn flush_spill(root_record: u64, mine: u64, head: u64) -> u64 {
     if asleep != 0 {
         crate::device::signal_workers();
     }
-    at
+    st_weak(mine.wrapping_add(worker::SPILL_HEAD), at);
+}
+
+/// Whether something waits in the spill ring. Nobody but this warp writes into it, so all lanes see the same.
+#[gpu_fn]
+pub fn is_stuck(mine: u64) -> bool {
+    ld_relaxed_gpu(constant(mine, worker::SPILL_TICKET)) != constant(mine, worker::SPILL_HEAD)
 }
 
 /// Writes one completion: waits for a free slot, fills it, publishes it.
@@ -112,7 +124,7 @@ pub fn complete(
     st_weak(at.wrapping_add(slot::ACTOR), ld_weak(entry.wrapping_add(slot::ACTOR)));
     st_weak(at.wrapping_add(slot::HLC), stamp);
     st_weak(at.wrapping_add(slot::CORR), correlation);
-    queue::copy_words(at.wrapping_add(slot::HEADER), words, bytes);
+    queue::copy_payload(at.wrapping_add(slot::HEADER), words, bytes);
     queue::publish_sys(at, ticket, kind);
 }
 
@@ -157,14 +169,57 @@ pub fn time_is_up(root_record: u64, mine: u64, mask: u32) -> bool {
     shfl(mask, spent, 0) >= slice
 }
 
-/// A word of a record that the host wrote before the launch. The worker loads such words where it needs them: its cache
-/// has them at hand, and what it kept in registers all the time would limit how many warps a multiprocessor holds.
+/// A word of a record that the host wrote before the launch, or that this worker alone writes. The worker loads such words
+/// where it needs them: its cache has them at hand, and what it kept in registers all the time would limit how many warps a
+/// multiprocessor holds.
 #[gpu_fn]
 pub fn constant(record: u64, offset: u64) -> u64 {
     ld_weak(record.wrapping_add(offset))
 }
 
+/// Adds to a counter in the worker's record; the new value. One lane's work.
+#[gpu_fn]
+pub fn count_up(mine: u64, offset: u64, by: u64) -> u64 {
+    let sum = ld_weak(mine.wrapping_add(offset)).wrapping_add(by);
+    st_weak(mine.wrapping_add(offset), sum);
+    sum
+}
+
+/// The host's time for this pass, all lanes' the same: the clock's parameters are reread when the host has new ones.
+#[gpu_fn]
+pub fn read_clock(root_record: u64, mine: u64, mask: u32) -> u64 {
+    let block = constant(root_record, root::CONTROL);
+    let seq = ld_acquire_sys(block.wrapping_add(control::CLOCK_SEQ));
+    if shfl(mask, seq, 0) != constant(mine, worker::CLOCK_SEQ) {
+        let device = ld_acquire_sys(block.wrapping_add(control::CLOCK_DEVICE_BASE));
+        let host = ld_acquire_sys(block.wrapping_add(control::CLOCK_HOST_BASE));
+        let rate = ld_acquire_sys(block.wrapping_add(control::CLOCK_RATE));
+        let after = ld_relaxed_sys(block.wrapping_add(control::CLOCK_SEQ));
+        // Torn on any lane: keep the old parameters and look again next time. Else all lanes read the same ones.
+        if ballot(mask, seq != after || (seq & 1) != 0) == 0 {
+            sync_warp(mask);
+            if lane() == 0 {
+                st_weak(mine.wrapping_add(worker::CLOCK_SEQ), seq);
+                st_weak(mine.wrapping_add(worker::CLOCK_DEVICE_BASE), device);
+                st_weak(mine.wrapping_add(worker::CLOCK_HOST_BASE), host);
+                st_weak(mine.wrapping_add(worker::CLOCK_RATE), rate);
+            }
+            sync_warp(mask);
+        }
+    }
+    let timer = shfl(mask, global_timer(), 0);
+    clock::host_time(
+        timer,
+        constant(mine, worker::CLOCK_DEVICE_BASE),
+        constant(mine, worker::CLOCK_HOST_BASE),
+        constant(mine, worker::CLOCK_RATE),
+    )
+}
+
 /// The ring kernel: every lane of every worker runs this until the host says stop, or until the launch's slice is over.
+///
+/// Registers hold what a pass needs on every lane, 32 bits of it where slots compare no more. All else is in the
+/// worker's record, where it also stays between two launches: counters, the clock, the spill ring's head.
 #[gpu_fn]
 pub fn work(root_record: u64) {
     let me = crate::device::worker() as u64;
@@ -179,26 +234,14 @@ pub fn work(root_record: u64) {
     prepare_lane(root_record, lane_memory, me);
 
     // Where the last launch left off; before the first one the host wrote the beginning.
-    let mut host_head = constant(mine, worker::HOST_HEAD);
-    let mut device_head = constant(mine, worker::DEVICE_HEAD);
-    let mut spill_head = constant(mine, worker::SPILL_HEAD);
-    let mut completions = constant(mine, worker::COMPLETED);
-    let mut handled = constant(mine, worker::HANDLED);
-    let mut faulted = constant(mine, worker::FAULTED);
-    let mut sent = constant(mine, worker::SENT);
-    let mut dead = constant(mine, worker::DEAD_LETTERS);
-    let mut spilled = constant(mine, worker::SPILLED);
-    let mut activated = constant(mine, worker::ACTIVATED);
-    let mut heartbeat = constant(mine, worker::HEARTBEAT);
-    // The clock's parameters, reread when the host has published new ones.
-    let mut clock_seq = constant(mine, worker::CLOCK_SEQ);
-    let mut clock_device = constant(mine, worker::CLOCK_DEVICE_BASE);
-    let mut clock_host = constant(mine, worker::CLOCK_HOST_BASE);
-    let mut clock_rate = constant(mine, worker::CLOCK_RATE);
+    let mut host_head = constant(mine, worker::HOST_HEAD) as u32;
+    let mut device_head = constant(mine, worker::DEVICE_HEAD) as u32;
+    let mut completions = constant(mine, worker::COMPLETED) as u32;
+    let mut stuck = is_stuck(mine);
     let mut idle = 0u32;
-    let mut acked = u64::MAX;
     if my_lane == 0 {
         st_weak(mine.wrapping_add(worker::BEGUN), global_timer());
+        st_weak(mine.wrapping_add(worker::ACKED), u64::MAX);
         st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::SLEEPING), 0);
     }
     sync_warp(mask);
@@ -208,7 +251,7 @@ pub fn work(root_record: u64) {
         let mut command = 0u64;
         if my_lane == 0 {
             command = ld_acquire_sys(constant(root_record, root::CONTROL).wrapping_add(control::COMMAND));
-            if me == 0 {
+            if crate::device::worker() == 0 {
                 answer_clock(root_record, mine);
             }
         }
@@ -220,10 +263,14 @@ pub fn work(root_record: u64) {
             }
             break;
         }
-        heartbeat = heartbeat.wrapping_add(1);
-        if command != acked {
-            acked = command;
-            if my_lane == 0 {
+        let running = order == control::RUN;
+        if my_lane == 0 {
+            let beat = count_up(mine, worker::HEARTBEAT, 1);
+            if beat.trailing_zeros() >= 8 {
+                st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::HEARTBEAT), beat);
+            }
+            if command != constant(mine, worker::ACKED) {
+                st_weak(mine.wrapping_add(worker::ACKED), command);
                 let state = if order == control::PAUSE { line::PAUSED } else { line::RUNNING };
                 st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::STATE), state);
                 st_release_sys(constant(mine, worker::LINE).wrapping_add(line::ACK), command);
@@ -231,39 +278,18 @@ pub fn work(root_record: u64) {
         }
         let mut work = 0u32;
         let mut worked = 0u32;
-        if order == control::RUN {
-            let seq = ld_acquire_sys(constant(root_record, root::CONTROL).wrapping_add(control::CLOCK_SEQ));
-            if shfl(mask, seq, 0) != clock_seq {
-                let device = ld_acquire_sys(
-                    constant(root_record, root::CONTROL).wrapping_add(control::CLOCK_DEVICE_BASE),
-                );
-                let host = ld_acquire_sys(
-                    constant(root_record, root::CONTROL).wrapping_add(control::CLOCK_HOST_BASE),
-                );
-                let rate =
-                    ld_acquire_sys(constant(root_record, root::CONTROL).wrapping_add(control::CLOCK_RATE));
-                let after =
-                    ld_relaxed_sys(constant(root_record, root::CONTROL).wrapping_add(control::CLOCK_SEQ));
-                // Torn on any lane: keep the old parameters and look again next time.
-                if ballot(mask, seq != after || (seq & 1) != 0) == 0 {
-                    clock_seq = shfl(mask, seq, 0);
-                    clock_device = shfl(mask, device, 0);
-                    clock_host = shfl(mask, host, 0);
-                    clock_rate = shfl(mask, rate, 0);
-                }
-            }
-            let timer = shfl(mask, global_timer(), 0);
-            let now = clock::host_time(timer, clock_device, clock_host, clock_rate);
+        if running {
+            st_weak(lane_memory.wrapping_add(scratch::NOW), read_clock(root_record, mine, mask));
             while work < BURST {
                 // 2. Spilled sends first, then this device's inbox, then the host's.
-                if ld_relaxed_gpu(constant(mine, worker::SPILL_TICKET)) != spill_head {
-                    let mut head = spill_head;
+                if stuck {
                     if my_lane == 0 {
-                        head = flush_spill(root_record, mine, spill_head);
+                        flush_spill(root_record, mine);
                     }
-                    spill_head = shfl(mask, head, 0);
+                    sync_warp(mask);
+                    stuck = is_stuck(mine);
                 }
-                let ticket = device_head.wrapping_add(my_lane as u64);
+                let ticket = device_head.wrapping_add(my_lane) as u64;
                 let at = queue::slot_at(
                     constant(mine, worker::DEVICE_INBOX),
                     constant(root_record, root::DEVICE_CAPACITY),
@@ -271,20 +297,18 @@ pub fn work(root_record: u64) {
                     ticket,
                 );
                 let mut word = queue::ready_gpu(at, ticket);
-                let mut count = (!ballot(mask, word != 0)).trailing_zeros();
-                if count != 0 {
-                    if my_lane < count {
+                let mut waiting = leading(ballot(mask, word != 0));
+                if waiting != 0 {
+                    if my_lane < waiting.count_ones() {
                         queue::copy_slot(mail, at, constant(root_record, root::SLOT_SIZE));
                         queue::release_gpu(at, ticket, constant(root_record, root::DEVICE_CAPACITY));
                     }
-                    device_head = device_head.wrapping_add(count as u64);
+                    device_head = device_head.wrapping_add(waiting.count_ones());
                 } else {
-                    let stuck =
-                        shfl(mask, ld_relaxed_gpu(constant(mine, worker::SPILL_TICKET)), 0) != spill_head;
                     if stuck {
                         break;
                     }
-                    let host_ticket = host_head.wrapping_add(my_lane as u64);
+                    let host_ticket = host_head.wrapping_add(my_lane) as u64;
                     let host_at = queue::slot_at(
                         constant(mine, worker::HOST_INBOX),
                         constant(root_record, root::HOST_CAPACITY),
@@ -292,27 +316,24 @@ pub fn work(root_record: u64) {
                         host_ticket,
                     );
                     word = queue::ready_sys(host_at, host_ticket);
-                    count = (!ballot(mask, word != 0)).trailing_zeros();
-                    if count == 0 {
-                        break;
-                    }
-                    if my_lane < count {
-                        queue::copy_slot(mail, host_at, constant(root_record, root::SLOT_SIZE));
-                        queue::release_sys(host_at, host_ticket, constant(root_record, root::HOST_CAPACITY));
-                    }
-                    host_head = host_head.wrapping_add(count as u64);
-                }
-                work = work.wrapping_add(1);
-                worked = worked.wrapping_add(count);
-
-                // 3. Rounds: of the messages to one actor, the first in ring order runs, the others wait.
-                let mut pending = my_lane < count;
-                let mut completed = false;
-                loop {
-                    let waiting = ballot(mask, pending);
+                    waiting = leading(ballot(mask, word != 0));
                     if waiting == 0 {
                         break;
                     }
+                    if my_lane < waiting.count_ones() {
+                        queue::copy_slot(mail, host_at, constant(root_record, root::SLOT_SIZE));
+                        queue::release_sys(host_at, host_ticket, constant(root_record, root::HOST_CAPACITY));
+                    }
+                    host_head = host_head.wrapping_add(waiting.count_ones());
+                }
+                let method = queue::high_half(word);
+                work = work.wrapping_add(1);
+                worked = worked.wrapping_add(waiting.count_ones());
+
+                // 3. Rounds: of the messages to one actor, the first in ring order runs, the others wait.
+                let mut completed = false;
+                while waiting != 0 {
+                    let pending = (waiting.wrapping_shr(my_lane) & 1) != 0;
                     let mut key = u64::MAX.wrapping_sub(my_lane as u64);
                     if pending {
                         key = ld_weak(mail.wrapping_add(slot::ACTOR));
@@ -320,11 +341,11 @@ pub fn work(root_record: u64) {
                     let group = match_any(mask, key);
                     // Among the waiting ones only: whatever an id's bits are, some waiting lane leads its group.
                     let runs = pending && (group & waiting).trailing_zeros() == my_lane;
+                    waiting &= !ballot(mask, runs);
                     let mut outcome = 0u32;
                     let mut sends = 0u32;
                     if runs {
-                        pending = false;
-                        outcome = message::run(root_record, lane_memory, word, me, now);
+                        outcome = message::run(root_record, lane_memory, method);
                         sends = message::staged(lane_memory);
                     }
                     sync_warp(mask);
@@ -332,35 +353,40 @@ pub fn work(root_record: u64) {
                     // 4. Sends: counted before they can be seen.
                     let mut senders = ballot(mask, sends != 0);
                     if senders != 0 {
+                        let mut sent = 0u64;
                         while senders != 0 {
                             sent = sent.wrapping_add(shfl(mask, sends as u64, senders.trailing_zeros()));
                             senders &= senders.wrapping_sub(1);
                         }
                         if my_lane == 0 {
-                            st_release_sys(constant(mine, worker::LINE).wrapping_add(line::SENT), sent);
+                            let total = count_up(mine, worker::SENT, sent);
+                            st_release_sys(constant(mine, worker::LINE).wrapping_add(line::SENT), total);
                         }
                         sync_warp(mask);
                         let mut fate = 0u32;
-                        if runs {
-                            fate = message::commit(root_record, lane_memory, me, now, spill_head);
+                        if sends != 0 {
+                            fate = message::commit(root_record, lane_memory);
                         }
                         sync_warp(mask);
                         let mut unlucky = ballot(mask, fate != 0);
                         if unlucky != 0 {
+                            let mut spilled = 0u64;
+                            let mut dead = 0u64;
                             while unlucky != 0 {
                                 let lost = shfl(mask, fate as u64, unlucky.trailing_zeros());
                                 spilled = spilled.wrapping_add(lost.wrapping_shr(16));
                                 dead = dead.wrapping_add(lost & 0xffff);
                                 unlucky &= unlucky.wrapping_sub(1);
                             }
+                            if my_lane == 0 {
+                                count_up(mine, worker::SPILLED, spilled);
+                                count_up(mine, worker::DEAD_LETTERS, dead);
+                            }
+                            stuck = stuck || spilled != 0;
                             // Dead letters: entry by entry over all lanes.
                             let mut entry = 0u32;
                             while ballot(mask, entry < sends) != 0 {
-                                let letter = message::outbox_entry(
-                                    lane_memory,
-                                    entry,
-                                    constant(root_record, root::SLOT_SIZE),
-                                );
+                                let letter = message::outbox_entry(root_record, lane_memory, entry);
                                 let mut reason = message::DELIVERED;
                                 if entry < sends {
                                     reason = ld_weak(letter) as u32;
@@ -368,18 +394,18 @@ pub fn work(root_record: u64) {
                                 let lost = reason != message::DELIVERED && reason != message::SPILLED;
                                 let losers = ballot(mask, lost);
                                 if lost {
-                                    let method = queue::high_half(ld_weak(letter));
+                                    let unknown = queue::high_half(ld_weak(letter));
                                     // The record takes the place of the payload: the message goes nowhere else.
                                     let words = letter.wrapping_add(slot::HEADER);
                                     st_weak(
                                         words.wrapping_add(fault::CODE_SITE),
                                         message::NO_SITE.wrapping_shl(32) | (reason as u64),
                                     );
-                                    st_weak(words.wrapping_add(fault::METHOD), method as u64);
+                                    st_weak(words.wrapping_add(fault::METHOD), unknown as u64);
                                     complete(
                                         root_record,
                                         mine,
-                                        completions.wrapping_add(rank(losers) as u64),
+                                        completions.wrapping_add(rank(losers)) as u64,
                                         completion::DEAD_LETTER,
                                         letter,
                                         ld_weak(letter.wrapping_add(slot::HLC)),
@@ -388,19 +414,19 @@ pub fn work(root_record: u64) {
                                         fault::SIZE,
                                     );
                                 }
-                                completions = completions.wrapping_add(losers.count_ones() as u64);
+                                completions = completions.wrapping_add(losers.count_ones());
                                 completed = completed || losers != 0;
                                 entry = entry.wrapping_add(1);
                             }
                         }
                     }
 
-                    // 5. Replies and faults.
-                    let replies = runs && (outcome & REPLIED) != 0;
-                    let faults = runs && (outcome & FAULTED) != 0;
-                    let votes = ballot(mask, replies || faults);
-                    if votes != 0 {
-                        if replies || faults {
+                    // 5. Replies and faults, and first messages: what most tells have nothing of.
+                    if ballot(mask, outcome != message::DONE) != 0 {
+                        let faults = (outcome & FAULTED) != 0;
+                        let answers = faults || (outcome & REPLIED) != 0;
+                        let votes = ballot(mask, answers);
+                        if answers {
                             let mut kind = completion::REPLY;
                             let mut bytes = constant(root_record, root::SLOT_SIZE).wrapping_sub(slot::HEADER);
                             let mut correlation = ld_weak(mail.wrapping_add(slot::CORR));
@@ -411,7 +437,7 @@ pub fn work(root_record: u64) {
                                     reply.wrapping_add(fault::CODE_SITE),
                                     ld_weak(lane_memory.wrapping_add(scratch::CX + cx::FAULT_CODE)),
                                 );
-                                st_weak(reply.wrapping_add(fault::METHOD), queue::high_half(word) as u64);
+                                st_weak(reply.wrapping_add(fault::METHOD), method as u64);
                                 if correlation.wrapping_shr(corr::KIND_SHIFT) != corr::KIND_ASK {
                                     correlation = 0;
                                 }
@@ -419,24 +445,25 @@ pub fn work(root_record: u64) {
                             complete(
                                 root_record,
                                 mine,
-                                completions.wrapping_add(rank(votes) as u64),
+                                completions.wrapping_add(rank(votes)) as u64,
                                 kind,
                                 mail,
-                                message::completion_stamp(lane_memory, now),
+                                message::completion_stamp(lane_memory),
                                 correlation,
                                 reply,
                                 bytes,
                             );
                         }
-                        completions = completions.wrapping_add(votes.count_ones() as u64);
-                        completed = true;
+                        completions = completions.wrapping_add(votes.count_ones());
+                        completed = completed || votes != 0;
+                        let failures = ballot(mask, faults).count_ones();
+                        let activations = ballot(mask, (outcome & ACTIVATED) != 0).count_ones();
+                        if my_lane == 0 {
+                            count_up(mine, worker::FAULTED, failures as u64);
+                            count_up(mine, worker::HANDLED, 0u64.wrapping_sub(failures as u64));
+                            count_up(mine, worker::ACTIVATED, activations as u64);
+                        }
                     }
-                    let failures = ballot(mask, faults).count_ones() as u64;
-                    faulted = faulted.wrapping_add(failures);
-                    handled =
-                        handled.wrapping_add(ballot(mask, runs).count_ones() as u64).wrapping_sub(failures);
-                    activated =
-                        activated.wrapping_add(ballot(mask, (outcome & ACTIVATED) != 0).count_ones() as u64);
                 }
                 sync_warp(mask);
                 if completed && my_lane == 0 {
@@ -449,84 +476,72 @@ pub fn work(root_record: u64) {
 
             // 6. Counters, once a burst: finished work is reported after everything it caused.
             if worked != 0 && my_lane == 0 {
-                st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::SPILLED), spilled);
-                st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::ACTIVATED), activated);
-                st_release_sys(constant(mine, worker::LINE).wrapping_add(line::HANDLED), handled);
-                st_release_sys(constant(mine, worker::LINE).wrapping_add(line::FAULTED), faulted);
-                st_release_sys(constant(mine, worker::LINE).wrapping_add(line::DEAD_LETTERS), dead);
+                let handled = count_up(mine, worker::HANDLED, worked as u64);
+                let my_line = constant(mine, worker::LINE);
+                st_relaxed_sys(my_line.wrapping_add(line::SPILLED), constant(mine, worker::SPILLED));
+                st_relaxed_sys(my_line.wrapping_add(line::ACTIVATED), constant(mine, worker::ACTIVATED));
+                st_release_sys(my_line.wrapping_add(line::HANDLED), handled);
+                st_release_sys(my_line.wrapping_add(line::FAULTED), constant(mine, worker::FAULTED));
+                st_release_sys(
+                    my_line.wrapping_add(line::DEAD_LETTERS),
+                    constant(mine, worker::DEAD_LETTERS),
+                );
             }
         }
         if worked != 0 {
             idle = 0;
-        } else {
+        } else if idle < SPINS || (stuck && running) {
             // 7. Nothing to do. A worker with spilled sends waits for a peer, who rings no bell: it only naps.
-            let stuck = shfl(mask, ld_relaxed_gpu(constant(mine, worker::SPILL_TICKET)), 0) != spill_head;
-            if idle < SPINS || (stuck && order == control::RUN) {
-                let mut nap = NAP;
-                if !stuck {
-                    nap = NAP.wrapping_shl(idle.wrapping_shr(DOUBLING));
-                    idle = idle.wrapping_add(1);
-                }
-                nanosleep(nap);
-            } else {
-                let mut came = false;
-                if my_lane == 0 {
-                    st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::HEARTBEAT), heartbeat);
-                    announce_sleep(constant(mine, worker::LINE));
-                    came =
-                        ld_acquire_sys(constant(root_record, root::CONTROL).wrapping_add(control::COMMAND))
-                            != acked;
-                    if order == control::RUN {
-                        let device_slot = queue::slot_at(
-                            constant(mine, worker::DEVICE_INBOX),
-                            constant(root_record, root::DEVICE_CAPACITY),
-                            constant(root_record, root::SLOT_SIZE),
-                            device_head,
-                        );
-                        let host_slot = queue::slot_at(
-                            constant(mine, worker::HOST_INBOX),
-                            constant(root_record, root::HOST_CAPACITY),
-                            constant(root_record, root::SLOT_SIZE),
-                            host_head,
-                        );
-                        came = came
-                            || queue::ready_gpu(device_slot, device_head) != 0
-                            || queue::ready_sys(host_slot, host_head) != 0;
-                    }
-                }
-                if ballot(mask, came) == 0 {
-                    nanosleep(SLEEP);
-                }
-                if my_lane == 0 {
-                    st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::SLEEPING), 0);
+            let mut nap = NAP;
+            if !stuck {
+                nap = NAP.wrapping_shl(idle.wrapping_shr(DOUBLING));
+                idle = idle.wrapping_add(1);
+            }
+            nanosleep(nap);
+        } else {
+            let mut came = false;
+            if my_lane == 0 {
+                let my_line = constant(mine, worker::LINE);
+                st_relaxed_sys(my_line.wrapping_add(line::HEARTBEAT), constant(mine, worker::HEARTBEAT));
+                announce_sleep(my_line);
+                came = ld_acquire_sys(constant(root_record, root::CONTROL).wrapping_add(control::COMMAND))
+                    != constant(mine, worker::ACKED);
+                if running {
+                    let device_slot = queue::slot_at(
+                        constant(mine, worker::DEVICE_INBOX),
+                        constant(root_record, root::DEVICE_CAPACITY),
+                        constant(root_record, root::SLOT_SIZE),
+                        device_head as u64,
+                    );
+                    let host_slot = queue::slot_at(
+                        constant(mine, worker::HOST_INBOX),
+                        constant(root_record, root::HOST_CAPACITY),
+                        constant(root_record, root::SLOT_SIZE),
+                        host_head as u64,
+                    );
+                    came = came
+                        || queue::ready_gpu(device_slot, device_head as u64) != 0
+                        || queue::ready_sys(host_slot, host_head as u64) != 0;
                 }
             }
-        }
-        if heartbeat.trailing_zeros() >= 8 && my_lane == 0 {
-            st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::HEARTBEAT), heartbeat);
+            if ballot(mask, came) == 0 {
+                nanosleep(SLEEP);
+            }
+            if my_lane == 0 {
+                st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::SLEEPING), 0);
+            }
         }
         // 8. The end of the slice, after at least one pass: every launch makes progress.
         if time_is_up(root_record, mine, mask) {
             if my_lane == 0 {
-                st_weak(mine.wrapping_add(worker::HOST_HEAD), host_head);
-                st_weak(mine.wrapping_add(worker::DEVICE_HEAD), device_head);
-                st_weak(mine.wrapping_add(worker::SPILL_HEAD), spill_head);
-                st_weak(mine.wrapping_add(worker::COMPLETED), completions);
-                st_weak(mine.wrapping_add(worker::HANDLED), handled);
-                st_weak(mine.wrapping_add(worker::FAULTED), faulted);
-                st_weak(mine.wrapping_add(worker::SENT), sent);
-                st_weak(mine.wrapping_add(worker::DEAD_LETTERS), dead);
-                st_weak(mine.wrapping_add(worker::SPILLED), spilled);
-                st_weak(mine.wrapping_add(worker::ACTIVATED), activated);
-                st_weak(mine.wrapping_add(worker::HEARTBEAT), heartbeat);
-                st_weak(mine.wrapping_add(worker::CLOCK_SEQ), clock_seq);
-                st_weak(mine.wrapping_add(worker::CLOCK_DEVICE_BASE), clock_device);
-                st_weak(mine.wrapping_add(worker::CLOCK_HOST_BASE), clock_host);
-                st_weak(mine.wrapping_add(worker::CLOCK_RATE), clock_rate);
-                st_relaxed_sys(constant(mine, worker::LINE).wrapping_add(line::HEARTBEAT), heartbeat);
+                st_weak(mine.wrapping_add(worker::HOST_HEAD), host_head as u64);
+                st_weak(mine.wrapping_add(worker::DEVICE_HEAD), device_head as u64);
+                st_weak(mine.wrapping_add(worker::COMPLETED), completions as u64);
+                let my_line = constant(mine, worker::LINE);
+                st_relaxed_sys(my_line.wrapping_add(line::HEARTBEAT), constant(mine, worker::HEARTBEAT));
                 // Whatever is accepted from here on rings the bell; whatever was accepted before is counted, and the
                 // host that finds it not handled launches again.
-                announce_sleep(constant(mine, worker::LINE));
+                announce_sleep(my_line);
             }
             break;
         }
