@@ -7,6 +7,7 @@ use common::{
     retain, set_current, set_word, synchronize, word,
 };
 use soft_gpu::Platform;
+use soft_gpu_libcuda::types::{CUmemAccessDesc, CUmemLocation};
 use soft_gpu_libcuda::{Code, sys, use_soft};
 
 #[test]
@@ -69,6 +70,30 @@ fn peers_are_what_the_links_and_the_contexts_say() {
     set_current(contexts[0]);
     disable_peer(contexts[1]).unwrap();
     assert!(!platform.peer_enabled(0, 1));
+
+    // Access to a pool is given by itself; it is the device that has it.
+    // SAFETY: the pointer is to a pool.
+    let pool = got(std::ptr::null_mut(), |p| unsafe { sys::cuDeviceGetDefaultMemPool(p, 1) }).unwrap();
+    let access = |device, flags| {
+        let location = CUmemLocation { kind: 1, id: device };
+        let map = CUmemAccessDesc { location, flags };
+        // SAFETY: the map has one entry.
+        answer(unsafe { sys::cuMemPoolSetAccess(pool, &raw const map, 1) })
+    };
+    let has = |device| {
+        let mut location = CUmemLocation { kind: 1, id: device };
+        // SAFETY: the pointers are to values of the right types.
+        got(9, |p| unsafe { sys::cuMemPoolGetAccess(p, pool, &raw mut location) })
+    };
+    assert_eq!((has(0), has(1)), (Ok(0), Ok(3)));
+    access(0, 3).unwrap();
+    assert_eq!((has(0), platform.peer_enabled(0, 1)), (Ok(3), true));
+    assert_eq!((access(2, 3), access(0, 1)), (Err(Code::PEER_ACCESS_UNSUPPORTED), Err(Code::NOT_SUPPORTED)));
+    assert_eq!((access(1, 3), access(1, 0)), (Ok(()), Err(Code::INVALID_VALUE)));
+    launch(k, memories[1]).unwrap();
+    synchronize().unwrap();
+    access(0, 0).unwrap();
+    assert_eq!((has(0), platform.peer_enabled(0, 1)), (Ok(0), false));
 
     // A kernel that touches a peer's memory without access has touched an illegal address, and its device is of no use any more.
     launch(k, memories[1]).unwrap();

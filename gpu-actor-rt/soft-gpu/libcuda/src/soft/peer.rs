@@ -1,14 +1,15 @@
 //! Access of one device to another's memory.
 //!
 //! Rule kept here: contexts have peers, and the platform knows devices alone. A device has access as long as one of its contexts has
-//! it to one of the other's.
+//! it to one of the other's, or it has access to one of its pools. So what a checked device lets through is coarser than hardware, where each
+//! pool is opened by itself.
 
 use std::collections::HashSet;
 
 use soft_gpu::{Error, Link};
 
 use super::gpu::code_of;
-use super::{Answer, Context, Driver, Gpu, lock};
+use super::{Answer, Context, Driver, Gpu, Pool, lock};
 use crate::code::Code;
 use crate::types::CUdevice;
 
@@ -79,6 +80,31 @@ impl Driver {
         Ok(())
     }
 
+    pub(crate) fn has_pool_access(&self, pool: &Pool, device: CUdevice) -> Result<bool, Code> {
+        let ordinal = self.gpu(device)?.ordinal;
+        Ok(ordinal == pool.ordinal || lock(&pool.peers).contains(&ordinal))
+    }
+
+    /// Lets a device use the memory of another one's pool, or no longer.
+    pub(crate) fn set_pool_access(&self, pool: &Pool, device: CUdevice, access: bool) -> Answer {
+        let (peer, owner) = (self.gpu(device)?, self.gpu(pool.ordinal as CUdevice)?);
+        if peer.ordinal == owner.ordinal {
+            // A device always has its own pool.
+            return if access { Ok(()) } else { Err(Code::INVALID_VALUE) };
+        }
+        let _peering = lock(&self.peering);
+        if access {
+            match self.platform.enable_peer(index(peer), index(owner)) {
+                Ok(()) | Err(Error::PeerAlreadyEnabled { .. }) => {}
+                Err(error) => return Err(code_of(&error)),
+            }
+            lock(&pool.peers).insert(peer.ordinal);
+        } else if lock(&pool.peers).remove(&peer.ordinal) {
+            self.settle_peers();
+        }
+        Ok(())
+    }
+
     /// A context is over: it has no peers, and is nobody's.
     pub(crate) fn leave_peers(&self, context: &Context) {
         let _peering = lock(&self.peering);
@@ -93,13 +119,22 @@ impl Driver {
     fn settle_peers(&self) {
         let contexts = self.contexts.all();
         let owner = |handle: &usize| contexts.iter().find(|c| c.handle == *handle).map(|c| index(&c.gpu));
-        let wanted: HashSet<(usize, usize)> = contexts
+        let mut wanted: HashSet<(usize, usize)> = contexts
             .iter()
             .flat_map(|c| {
                 let peers: Vec<usize> = lock(&c.peers).iter().filter_map(owner).collect();
                 peers.into_iter().map(|to| (index(&c.gpu), to))
             })
             .collect();
+        for pool in self.pools.all() {
+            let to = self.gpus.get(pool.ordinal).map(|gpu| index(gpu));
+            let from = lock(&pool.peers)
+                .iter()
+                .filter_map(|ordinal| self.gpus.get(*ordinal))
+                .map(|gpu| index(gpu))
+                .collect::<Vec<_>>();
+            wanted.extend(from.into_iter().zip(to.into_iter().cycle()));
+        }
         let devices = self.platform.devices().len();
         for (from, to) in (0..devices).flat_map(|from| (0..devices).map(move |to| (from, to))) {
             if self.platform.peer_enabled(from, to) && !wanted.contains(&(from, to)) {

@@ -35,8 +35,6 @@ struct State {
     threshold: u64,
     /// The three ways of reusing memory; kept for who asks.
     reuse: [u32; 3],
-    /// Other devices that were given access.
-    open_to: BTreeSet<usize>,
 }
 
 #[derive(Debug)]
@@ -44,6 +42,8 @@ pub(crate) struct Pool {
     pub(crate) handle: usize,
     /// Its device.
     pub(crate) ordinal: usize,
+    /// The other devices that may use its memory.
+    pub(crate) peers: Mutex<BTreeSet<usize>>,
     state: Mutex<State>,
 }
 
@@ -57,9 +57,8 @@ impl Pool {
             reserved_high: 0,
             threshold: 0,
             reuse: [1; 3],
-            open_to: BTreeSet::new(),
         };
-        Pool { handle, ordinal, state: Mutex::new(state) }
+        Pool { handle, ordinal, peers: Mutex::default(), state: Mutex::new(state) }
     }
 
     /// Takes memory from the pool, which takes it from the device where it has none.
@@ -90,24 +89,6 @@ impl Pool {
         state.used += memory.len() as u64;
         state.used_high = state.used_high.max(state.used);
         Ok(Pooled { pool: Arc::clone(self), memory: Some(memory) })
-    }
-
-    /// Lets another device reach the pool's memory, or no longer.
-    ///
-    /// The platform knows access by device alone, so a checked kernel gets through by its context's peers, whatever is said here;
-    /// on hardware it takes this as well.
-    pub(crate) fn open_to(&self, ordinal: usize, open: bool) {
-        let mut state = lock(&self.state);
-        if open {
-            state.open_to.insert(ordinal);
-        } else {
-            state.open_to.remove(&ordinal);
-        }
-    }
-
-    /// Whether a device reaches the pool's memory. A device always has its own pools.
-    pub(crate) fn is_open_to(&self, ordinal: usize) -> bool {
-        ordinal == self.ordinal || lock(&self.state).open_to.contains(&ordinal)
     }
 
     /// Gives memory beyond the threshold back to the device.

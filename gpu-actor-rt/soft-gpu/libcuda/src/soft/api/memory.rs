@@ -523,9 +523,9 @@ pub(crate) unsafe fn cuMemPoolGetAccess(
     if location.kind != ON_DEVICE {
         return Err(Code::INVALID_VALUE);
     }
-    let open = pool.is_open_to(driver.gpu(location.id)?.ordinal);
+    let has = driver.has_pool_access(&pool, location.id)?;
     // SAFETY: the caller vouches for the pointer.
-    unsafe { write(flags, if open { READ_WRITE } else { 0 }) }
+    unsafe { write(flags, if has { READ_WRITE } else { 0 }) }
 }
 
 pub(crate) unsafe fn cuMemPoolSetAccess(
@@ -544,16 +544,14 @@ pub(crate) unsafe fn cuMemPoolSetAccess(
         if entry.location.kind != ON_DEVICE {
             return Err(Code::INVALID_VALUE);
         }
-        let (device, owner) = (driver.gpu(entry.location.id)?.ordinal, pool.ordinal as CUdevice);
-        match entry.flags {
-            // A device always has its own pool.
-            READ_WRITE if device == pool.ordinal => {}
-            READ_WRITE if !driver.can_access_peer(entry.location.id, owner)? => {
-                return Err(Code::PEER_ACCESS_UNSUPPORTED);
-            }
-            0 | READ_WRITE if device != pool.ordinal => pool.open_to(device, entry.flags == READ_WRITE),
+        let access = match entry.flags {
+            0 => false,
+            READ_WRITE => true,
+            // To read alone.
+            1 => return Err(Code::NOT_SUPPORTED),
             _ => return Err(Code::INVALID_VALUE),
-        }
+        };
+        driver.set_pool_access(&pool, entry.location.id, access)?;
     }
     Ok(())
 }
