@@ -10,7 +10,7 @@ use gpu_actor_rt::prelude::*;
 /// Counts to 42 on a device and says which one that was.
 #[derive(Parser)]
 struct Options {
-    /// auto, soft, cuda or cuda:<index>; GPU_ACTOR_DEVICE in the environment overrides it.
+    /// auto, soft, cuda or cuda:INDEX; GPU_ACTOR_DEVICE in the environment overrides it.
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
     /// Runs the ring kernel in slices of so many milliseconds: for cards that drive a display, and for WSL2.
