@@ -154,7 +154,7 @@ fn run(options: &Options) -> Result<()> {
         }
         if !changes.too_much.is_empty() {
             return Err(format!(
-                "grown by more than {} %:\n  {}\nMake it cheaper, or say why in the commit that writes the new table \
+                "grown by more than {} %, or too few warps:\n  {}\nMake it cheaper, or say why in the commit that writes the new table \
                  (--write).",
                 table::TOLERANCE,
                 changes.too_much.join("\n  ")

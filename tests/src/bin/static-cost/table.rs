@@ -6,6 +6,8 @@ use crate::Result;
 
 /// By how many percent a figure may grow unexplained.
 pub(crate) const TOLERANCE: u32 = 10;
+/// Warps that must fit on a multiprocessor, whatever the tables say: 64 registers and no more.
+const WARPS: u32 = 32;
 
 const BEGIN: &str = "<!-- static-cost: begin -->\n";
 const END: &str = "<!-- static-cost: end -->";
@@ -62,7 +64,7 @@ fn figures(tables: &str) -> Result<Vec<(Place, u32)>> {
     Ok(figures)
 }
 
-/// Compares figures with those that are checked in. Of the warps that fit, more is better; of all others, fewer.
+/// Compares figures with those that are checked in. Of the warps that fit there is a least number; all others may grow by a little.
 pub(crate) fn compare(old: &str, new: &str) -> Result<Changes> {
     let before: HashMap<_, _> = figures(old)?.into_iter().collect();
     let now = figures(new)?;
@@ -70,11 +72,15 @@ pub(crate) fn compare(old: &str, new: &str) -> Result<Changes> {
         return Err("the chapter's tables have other rows or columns: --write makes new ones".into());
     }
     let mut changes = Changes::default();
-    for (place, now) in now.iter().filter(|((_, _, name), _)| name != "warps") {
+    for (place, now) in &now {
         let before = before[place];
         let (label, column, name) = place;
         let text = format!("{label}, {column}: {name} {before} -> {now}");
-        if u64::from(*now) * 100 > u64::from(before) * u64::from(100 + TOLERANCE) {
+        if name == "warps" {
+            if *now < WARPS {
+                changes.too_much.push(format!("{text}, where {WARPS} must fit"));
+            }
+        } else if u64::from(*now) * 100 > u64::from(before) * u64::from(100 + TOLERANCE) {
             changes.too_much.push(text);
         } else if *now > before {
             changes.grown.push(text);
@@ -107,6 +113,15 @@ mod tests {
         );
         assert_eq!(changed("| 10", "| 12").too_much, ["ring, : PTX 10 -> 12"]);
         assert_eq!(changed("60, 0", "50, 0").shrunk, ["ring, sm_80: registers 60 -> 50"]);
+    }
+
+    #[test]
+    fn a_warp_too_few_is_refused_whatever_was_before() {
+        let table =
+            |warps| format!("| module | sm_80: registers, warps |\n|---|---|\n| ring | 64, {warps} |\n");
+        assert_eq!(compare(&table(32), &table(36)).unwrap(), Changes::default());
+        let refused = ["ring, sm_80: warps 31 -> 31, where 32 must fit"];
+        assert_eq!(compare(&table(31), &table(31)).unwrap().too_much, refused);
     }
 
     #[test]
