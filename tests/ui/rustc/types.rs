@@ -16,7 +16,12 @@ impl Counter {
 
     #[handler]
     fn mix(&mut self) -> bool {
-        self.ratio + self.value
+        self.ratio < self.value
+    }
+
+    #[handler]
+    fn sum(&mut self) -> bool {
+        self.value + 1
     }
 
     #[handler]
