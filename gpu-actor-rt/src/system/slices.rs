@@ -136,6 +136,11 @@ impl Shared {
                     state.live = Some(Arc::clone(&launch));
                     live = Some(launch);
                 }
+                // Another system's kernel came in between. It is a matter of time, or of an abort.
+                Err(DeviceError::Busy { .. }) => {
+                    drop(self.changed.wait_timeout(self.state(), NUDGE));
+                    continue;
+                }
                 Err(error) => break Ended::NotLaunched(Arc::new(error)),
             }
             // Who waits for an event waits for one of this launch now.

@@ -13,7 +13,7 @@ use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::CudaConfig;
 use super::arena::Arena;
@@ -72,7 +72,7 @@ pub(super) struct State {
     graves: Vec<Grave>,
 }
 
-/// A persistent kernel that had not ended when it was last looked at.
+/// A persistent kernel, or a short one that was given up, that had not ended when it was last looked at.
 #[derive(Debug)]
 struct Persistent {
     id: u64,
@@ -89,7 +89,12 @@ pub(super) enum Grave {
     Host(usize),
     Managed(Address),
     Module(Handle),
-    Launch { stream: Handle, end: Handle },
+    Launch {
+        stream: Handle,
+        end: Handle,
+    },
+    /// A part of the arena.
+    Arena,
 }
 
 impl fmt::Debug for Core {
@@ -265,6 +270,22 @@ impl Core {
         }
     }
 
+    /// Gives up waiting for a launch that still runs; `false` if it has ended meanwhile.
+    ///
+    /// What it uses stays until its end, by its event; and so does this context, for the life of the process, so that who
+    /// opens the device next finds the kernel there.
+    pub(super) fn leave(self: &Arc<Self>, persistent: Option<u64>, stream: Handle, end: Handle) -> bool {
+        let mut state = self.state();
+        let id = persistent.unwrap_or_else(|| state.began(end));
+        if !state.abandon(id) {
+            return false;
+        }
+        state.graves.push(Grave::Launch { stream, end });
+        drop(state);
+        std::mem::forget(Arc::clone(self));
+        true
+    }
+
     /// Gives back what waited, if nothing persistent runs.
     fn dig(&self, state: &mut State) {
         if !state.launches.is_empty() || state.graves.is_empty() {
@@ -287,6 +308,10 @@ impl Core {
                 Grave::Module(module) => ffi::cuModuleUnload(module),
                 Grave::Launch { stream, end } => {
                     ffi::cuEventDestroy_v2(end).max(ffi::cuStreamDestroy_v2(stream))
+                }
+                Grave::Arena => {
+                    self.arena.give_back();
+                    0
                 }
             }
         };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kernels_ptx::module::VerifiedModule;
 
@@ -15,12 +15,14 @@ use super::launch::CudaLaunch;
 use super::memory::CudaMemory;
 use super::module::CudaModule;
 use crate::device::{
-    Allocation, Device, DeviceError, DeviceInfo, DeviceKind, Driver as _, LaunchRequest, Launched,
-    LoadReport, LoadedModule, MemoryInfo, MemoryKind,
+    Allocation, Device, DeviceError, DeviceInfo, DeviceKind, Driver as _, LaunchRequest, LaunchStatus,
+    Launched, LoadReport, LoadedModule, MemoryInfo, MemoryKind,
 };
 
 /// The kernel that reads the timer.
 const TIMER: &str = include_str!("timer.ptx");
+/// How long a reading of the timer may take.
+const TIMER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A CUDA device that is open.
 ///
@@ -293,8 +295,11 @@ impl CudaDevice {
         let begun = Instant::now();
         // SAFETY: the argument is the address of a word of this device that lives as long as it.
         let launch = unsafe { CudaLaunch::start(&self.core, &self.timer.module, &request) }?;
-        if let crate::device::LaunchStatus::Failed(error) = launch.wait(None) {
-            return Err(error);
+        // Where the ring kernel runs in slices, one may have begun meanwhile, and no wait here is without end.
+        match launch.wait(Some(TIMER_PATIENCE)) {
+            LaunchStatus::Failed(error) => return Err(error),
+            LaunchStatus::Running => return Err(self.core.busy("reading the device's timer")),
+            _ => {}
         }
         let took = begun.elapsed().as_nanos() as u64;
         let Some(word) = self.timer.word.host_ptr() else {

@@ -95,7 +95,7 @@ pub(super) const NOT_READY: u32 = 600;
 pub(super) const PEER_ACCESS_ALREADY_ENABLED: u32 = 704;
 
 /// Codes after which the context is of no more use: errors of running kernels, and of the device itself.
-const STICKY: &[u32] = &[4, 214, 220, 226, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 721];
+const STICKY: &[u32] = &[4, 214, 220, 226, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 721, 810, 911];
 
 /// What the device `device` was doing becomes an error of the seam.
 pub(super) fn device_error(device: &str, action: impl Into<String>, error: CudaError) -> DeviceError {

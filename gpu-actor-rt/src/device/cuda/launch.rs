@@ -150,7 +150,8 @@ impl CudaLaunch {
         let code = match self.core.enter() {
             // SAFETY: the event lives as long as `self`.
             Ok(_entered) => unsafe { ffi::cuEventQuery(self.end) },
-            Err(error) => error.code(),
+            // This says nothing of the kernel.
+            Err(error) => return error.code(),
         };
         if code == NOT_READY { code } else { *self.ended.get_or_init(|| code) }
     }
@@ -203,7 +204,8 @@ fn check_residency(core: &Core, function: Handle, request: &LaunchRequest<'_>) -
         return Err(DeviceError::Unsupported {
             device: core.name().to_owned(),
             what: format!(
-                "{} workers of {} lanes were asked for, and {fit} are the most that it holds at a time",
+                "{} workers of {} lanes were asked for, and {fit} are the most that it holds at a time; lower \
+                 `Config::workers`",
                 request.workers, request.lanes
             ),
         });
@@ -244,6 +246,10 @@ impl Launched for CudaLaunch {
 
     fn abort(&self) {
         self.aborted.store(true, Ordering::Relaxed);
+        // From here on its owner may let go of what the kernel uses, which may still run.
+        if let Some(id) = self.persistent {
+            self.core.state().abandon(id);
+        }
     }
 
     fn can_abort(&self) -> bool {
@@ -282,9 +288,7 @@ impl Drop for CudaLaunch {
                 entry = self.entry,
                 "a kernel does not end and cannot be killed; what it uses is kept until it does"
             );
-            let mut state = self.core.state();
-            if self.persistent.is_some_and(|id| state.abandon(id)) {
-                // Its event is how its end will be noticed.
+            if self.core.leave(self.persistent, self.stream, self.end) {
                 return;
             }
         }

@@ -54,7 +54,7 @@ unsafe impl Allocation for CudaMemory {
 impl Drop for CudaMemory {
     fn drop(&mut self) {
         self.core.bury(match (self.from, self.host) {
-            (From::Arena, _) => return self.core.arena.give_back(),
+            (From::Arena, _) => Grave::Arena,
             (From::Host, Some(host)) => Grave::Host(host.as_ptr() as usize),
             (From::Managed, _) => Grave::Managed(self.address),
             _ => Grave::Device(self.address),

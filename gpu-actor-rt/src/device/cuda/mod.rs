@@ -16,7 +16,9 @@
 //! - the device's timer is read by the ring kernel, which the runtime asks.
 //!
 //! So a second [`ActorSystem`](crate::ActorSystem) on the same device of the same process is `Busy`, unless it has a
-//! [context of its own](CudaConfig::own_context). Another process has one in any case.
+//! [context of its own](CudaConfig::own_context). Another process has one in any case. A system that runs in
+//! [slices](crate::Config::slice) has no kernel between two of them: another one may start then, and where both have slices they take
+//! turns.
 //!
 //! # No killing, no bells
 //!

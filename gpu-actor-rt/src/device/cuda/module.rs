@@ -4,6 +4,7 @@
 //! kernel runs, since loading may wait for every kernel of the context; it is unloaded when nothing runs any more.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_void};
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ use crate::device::{DeviceError, LoadedModule};
 const LOG: usize = 16 << 10;
 /// `CUDA_ERROR_UNSUPPORTED_PTX_VERSION`.
 const UNSUPPORTED_PTX_VERSION: u32 = 222;
+/// `CUDA_ERROR_NOT_FOUND`.
+const NOT_FOUND: u32 = 500;
 /// Codes that speak of the image: invalid, for another device, not compiled.
 const ABOUT_THE_IMAGE: &[u32] = &[200, 209, 218, 221, 223, 300, 301, 302, 303];
 
@@ -25,6 +28,8 @@ const ABOUT_THE_IMAGE: &[u32] = &[200, 209, 218, 221, 223, 300, 301, 302, 303];
 pub(super) struct CudaModule {
     core: Arc<Core>,
     module: Handle,
+    /// Its entries, each found once: where code is loaded lazily, the first look at an entry may wait for every kernel.
+    entries: HashMap<String, Handle>,
 }
 
 impl LoadedModule for CudaModule {
@@ -80,7 +85,14 @@ impl CudaModule {
             };
             let (info, errors) = (text(&info), text(&errors));
             match check("cuModuleLoadDataEx", code) {
-                Ok(()) => Ok((Self { core: Arc::clone(core), module }, info)),
+                Ok(()) => {
+                    let mut module = Self { core: Arc::clone(core), module, entries: HashMap::new() };
+                    for name in entries(ptx) {
+                        let entry = module.find(name).map_err(|error| core.failed(action, error))?;
+                        module.entries.insert(name.to_owned(), entry);
+                    }
+                    Ok((module, info))
+                }
                 Err(error) => Err(refused(core, error, errors)),
             }
         })
@@ -91,8 +103,13 @@ impl CudaModule {
         Arc::ptr_eq(&self.core, core) && !core.is_lost()
     }
 
-    /// A function of the module. The context is entered.
+    /// An entry of the module.
     pub(super) fn function(&self, name: &str) -> Result<Handle, CudaError> {
+        self.entries.get(name).copied().ok_or_else(|| CudaError::new("cuModuleGetFunction", NOT_FOUND))
+    }
+
+    /// Asks for an entry. The context is entered.
+    fn find(&self, name: &str) -> Result<Handle, CudaError> {
         let mut function = Handle::NULL;
         // A name with a zero inside is the name of nothing.
         let name = CString::new(name).unwrap_or_default();
@@ -101,6 +118,16 @@ impl CudaModule {
         check("cuModuleGetFunction", code)?;
         Ok(function)
     }
+}
+
+/// The names of a module's entries.
+fn entries(ptx: &str) -> impl Iterator<Item = &str> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '%');
+    ptx.split(".entry").skip(1).filter_map(move |rest| {
+        let rest = rest.trim_start();
+        let name = &rest[..rest.find(|c| !is_name(c)).unwrap_or(rest.len())];
+        (!name.is_empty()).then_some(name)
+    })
 }
 
 fn refused(core: &Core, error: CudaError, log: String) -> DeviceError {
@@ -161,6 +188,8 @@ mod tests {
         assert!(log.contains("%no"), "{log}");
         let error = load(".version 99.0\n.target sm_70\n.address_size 64\n");
         assert!(matches!(error, Err(DeviceError::TooOld { .. })), "{error:?}");
+        let entries: Vec<_> = entries(".visible .entry a(.param .u64 p) {}\n.entry b$1\n() {}").collect();
+        assert_eq!(entries, ["a", "b$1"]);
         let error = load("\0");
         assert!(matches!(error, Err(DeviceError::Failed { .. })), "{error:?}");
     }
