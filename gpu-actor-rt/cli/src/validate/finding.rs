@@ -224,20 +224,8 @@ pub(crate) enum Stop {
 
 impl<E: std::error::Error> From<E> for Stop {
     fn from(error: E) -> Self {
-        Self::Failed(chain(&error))
+        Self::Failed(crate::error::chain(&error))
     }
-}
-
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// A check that has ended, or was given up.

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use gpu_actor_rt::device::{Allocation, Device, DeviceError, MemoryKind};
 
+use crate::error::chain;
 use crate::validate::actors::Probe;
-use crate::validate::finding::{Recorder, Stop, chain};
+use crate::validate::finding::{Recorder, Stop};
 use crate::validate::ground::{Ground, Live};
 use crate::validate::measure::rate;
 
