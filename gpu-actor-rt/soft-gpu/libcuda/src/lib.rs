@@ -34,10 +34,10 @@
 //! # What the software GPU answers
 //!
 //! [`SYMBOLS`] lists the symbols and [who can answer each](Support). What it does is what the driver API's manual says, and where
-//! that leaves the driver a choice, the choice that is worst for the program:
+//! that leaves the driver a choice on allocations, modules and contexts, the choice that is worst for the program:
 //!
 //! - **Synchronisation that may happen does.** Allocating and freeing device, host and managed memory, loading and unloading modules,
-//!   and releasing and resetting a context wait for every kernel of the context, also on non-blocking streams. A program that
+//!   the first question for an entry (`cuModuleGetFunction`: code may be loaded lazily), and releasing and resetting a context wait for every kernel of the context, also on non-blocking streams. A program that
 //!   would hang on hardware hangs here, and after some seconds a line on stderr says which call waits for which kernel.
 //!   `cuMemAllocAsync`, `cuMemFreeAsync`, asynchronous copies from and to pinned memory, records and queries do not wait.
 //! - Copies from or to pageable memory, also those called asynchronous, wait for the stream.

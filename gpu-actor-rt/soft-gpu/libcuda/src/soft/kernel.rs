@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use soft_gpu::{Arg, LaunchConfig, LoadError, LoadErrorKind, Status};
 
 use super::gpu::code_of;
+use super::work::say;
 use super::{Answer, Driver, Gpu, lock};
 use crate::code::Code;
 
@@ -143,6 +144,12 @@ impl Driver {
         let module = self.module(module)?;
         let context = self.context(module.context)?;
         context.gpu.alive()?;
+        if let Some(handle) = lock(&module.functions).get(name) {
+            return Ok(*handle);
+        }
+        // Code that is loaded lazily is loaded by the first question for it, which may wait as loading a module does.
+        context.wait_all("cuModuleGetFunction");
+        context.gpu.alive()?;
         let mut functions = lock(&module.functions);
         if let Some(handle) = functions.get(name) {
             return Ok(*handle);
@@ -206,7 +213,7 @@ impl Driver {
                     match launch.wait(None) {
                         Status::Finished => return Ok(()),
                         Status::Failed(error) => {
-                            eprintln!("soft-gpu libcuda: {error}");
+                            say(format_args!("{error}"));
                             code_of(&error)
                         }
                         // Only the failure of another kernel stops one here, and that came first.
@@ -214,7 +221,7 @@ impl Driver {
                     }
                 }
                 Err(error) => {
-                    eprintln!("soft-gpu libcuda: {error}");
+                    say(format_args!("{error}"));
                     code_of(&error)
                 }
             };

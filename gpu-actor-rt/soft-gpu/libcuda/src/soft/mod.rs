@@ -115,8 +115,12 @@ impl Driver {
         if self.gpus.is_empty() {
             return Err(Code::NO_DEVICE);
         }
-        self.process.store(std::process::id(), Ordering::Release);
-        Ok(())
+        // A forked child has none of the threads that the parent started, so it does not become the driver's process.
+        let own = std::process::id();
+        match self.process.compare_exchange(0, own, Ordering::AcqRel, Ordering::Acquire) {
+            Err(other) if other != own => Err(Code::NOT_INITIALIZED),
+            _ => Ok(()),
+        }
     }
 
     fn gpu(&self, device: CUdevice) -> Result<&Arc<Gpu>, Code> {

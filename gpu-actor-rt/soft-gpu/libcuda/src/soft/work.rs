@@ -8,6 +8,7 @@
 //! A queue has a thread of its own from its first job until it is closed and empty.
 
 use std::collections::VecDeque;
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -73,12 +74,12 @@ impl Done {
             return end;
         }
         drop(end);
-        eprintln!(
-            "soft-gpu libcuda: {call} has waited {} s for {}. On hardware, too, this call waits for it; if it never ends, \
+        say(format_args!(
+            "{call} has waited {} s for {}. On hardware, too, this call waits for it; if it never ends, \
              this is a hang.",
             SAY_AFTER.as_secs(),
             self.what
-        );
+        ));
         self.wait()
     }
 }
@@ -157,6 +158,11 @@ impl Queue {
             job.done.tell(answer);
         }
     }
+}
+
+/// A line on stderr. Where nobody reads it any more, that changes nothing for what is reported.
+pub(super) fn say(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "soft-gpu libcuda: {text}");
 }
 
 #[cfg(test)]

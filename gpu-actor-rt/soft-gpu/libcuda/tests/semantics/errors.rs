@@ -156,12 +156,14 @@ fn a_forked_child_has_no_driver() {
         fn _exit(status: i32) -> !;
     }
     let _device = Device::new(9);
-    // SAFETY: the child calls one function, which takes no lock, and leaves.
+    // SAFETY: the child calls functions that take no lock here, and leaves.
     unsafe {
         let child = fork();
         if child == 0 {
-            let mut count = 0;
-            _exit(sys::cuDeviceGetCount(&raw mut count) as i32);
+            // Nor does it get one by asking.
+            let (start, mut count) = (sys::cuInit(0), 0);
+            let code = sys::cuDeviceGetCount(&raw mut count);
+            _exit(if start == code { code as i32 } else { 255 });
         }
         let mut status = -1;
         assert_eq!(waitpid(child, &raw mut status, 0), child);

@@ -185,21 +185,24 @@ fn what_may_wait_for_all_kernels_does_and_what_may_not_does_not() {
         is(sys::cuStreamQuery(held), Code::NOT_READY);
 
         // And these wait for it, though it is in a non-blocking stream.
-        let calls: [fn() -> u32; 4] = [
-            || sys::cuMemAlloc_v2(nowhere(), 4),
-            || sys::cuMemHostAlloc(nowhere(), 4, 0),
-            || sys::cuMemAllocManaged(nowhere(), 4, 1),
-            || sys::cuCtxSynchronize(),
+        let calls: [fn(CUmodule) -> u32; 5] = [
+            |_| sys::cuMemAlloc_v2(nowhere(), 4),
+            |_| sys::cuMemHostAlloc(nowhere(), 4, 0),
+            |_| sys::cuMemAllocManaged(nowhere(), 4, 1),
+            |_| sys::cuCtxSynchronize(),
+            // The first question for an entry loads it.
+            |module| sys::cuModuleGetFunction(nowhere(), module, c"narrow".as_ptr()),
         ];
         let (say, heard) = channel();
         let waiting: Vec<_> = calls
             .into_iter()
             .map(|call| {
                 let (context, word, say) = (Shared(device.context), Shared(gate.word), say.clone());
+                let module = Shared(device.module);
                 std::thread::spawn(move || {
                     ok(sys::cuCtxSetCurrent(context.take()));
                     say.send(()).unwrap();
-                    ok(call());
+                    ok(call(module.take()));
                     assert_eq!(atomic(word.take()).load(Ordering::Acquire), 1, "it did not wait");
                 })
             })

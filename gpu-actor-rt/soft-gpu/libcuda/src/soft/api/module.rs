@@ -143,9 +143,9 @@ pub(crate) unsafe fn cuModuleUnload(driver: &'static Driver, module: CUmodule) -
 }
 
 pub(crate) unsafe fn cuModuleGetLoadingMode(_driver: &'static Driver, mode: *mut c_uint) -> Answer {
-    // CU_MODULE_EAGER_LOADING
+    // CU_MODULE_LAZY_LOADING
     // SAFETY: the caller vouches for the pointer.
-    unsafe { write(mode, 1) }
+    unsafe { write(mode, 2) }
 }
 
 pub(crate) unsafe fn cuModuleGetFunction(
