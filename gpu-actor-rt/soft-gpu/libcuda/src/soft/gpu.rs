@@ -35,6 +35,17 @@ struct State {
     /// The error that every call answers from now on.
     dead: Option<Code>,
     running: Vec<Weak<Launch>>,
+    /// Kernels that were launched and have not ended, those that still wait in their streams, too.
+    kernels: usize,
+}
+
+/// A kernel that was launched and has not ended.
+pub(crate) struct Accepted(Arc<Gpu>);
+
+impl Drop for Accepted {
+    fn drop(&mut self) {
+        lock(&self.0.state).kernels -= 1;
+    }
 }
 
 impl Gpu {
@@ -81,10 +92,18 @@ impl Gpu {
         }
     }
 
+    /// A kernel is launched: it ends when what this answers is dropped.
+    pub(crate) fn accept(self: &Arc<Self>) -> Accepted {
+        lock(&self.state).kernels += 1;
+        Accepted(Arc::clone(self))
+    }
+
     /// Somebody has synchronised: pools may give memory back. What the device gets while a kernel runs would be of no use to
     /// anybody before the kernel's end, so it stays with the pools until then.
     pub(crate) fn settle(&self) {
-        if lock(&self.state).running.iter().all(|l| l.strong_count() == 0) {
+        // Held throughout, so that no kernel is launched meanwhile.
+        let state = lock(&self.state);
+        if state.kernels == 0 {
             let mut pools = lock(&self.pools);
             pools.retain(|p| p.strong_count() > 0);
             for pool in pools.iter().filter_map(Weak::upgrade) {

@@ -202,7 +202,9 @@ impl Driver {
         let prepared = device.prepare(&function.code, &config, args).map_err(|e| code_of(&e))?;
         let function = Arc::clone(function);
         let name = || format!("the kernel `{}`", function.code.name());
+        let accepted = context.gpu.accept();
         context.submit(&stream, name, Vec::new(), move |context| {
+            let _until_here = accepted;
             let gpu = &context.gpu;
             // SAFETY: the caller's promise.
             let launch = unsafe { prepared.start() };

@@ -18,6 +18,8 @@ fn stuck(number: CUdevice, code: Code, spoil: impl FnOnce(&Device)) {
         is(sys::cuEventQuery(e), code);
         is(sys::cuMemAlloc_v2(nowhere(), 4), code);
         is(device_launch(&device), code);
+        // The gate's memory goes with the context.
+        drop(gate);
         ok(sys::cuDevicePrimaryCtxRelease_v2(number));
         is(sys::cuDevicePrimaryCtxRetain(nowhere(), number), code);
     }

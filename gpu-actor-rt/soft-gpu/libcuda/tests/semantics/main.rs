@@ -181,7 +181,8 @@ fn atomic<'a>(at: *mut u32) -> &'a AtomicU32 {
     unsafe { AtomicU32::from_ptr(at) }
 }
 
-/// What kernels wait at. It opens when it is dropped, too, so that a test that fails does not hang.
+/// What kernels wait at. It opens when it is dropped, too, so that a test that fails does not hang; it must be dropped before the
+/// context that it was made in ends, whose pinned memory it is in.
 struct Gate {
     flag: *mut u32,
     /// What a kernel writes when it has passed.

@@ -100,7 +100,6 @@ fn a_pool_gives_memory_out_again_beside_a_running_kernel() {
         assert_eq!((attribute(7), attribute(5)), (0, 32 << 20));
         gate.open();
         ok(sys::cuCtxSynchronize());
-        ok(sys::cuCtxSynchronize());
         assert_eq!(attribute(5), 0, "no kernel runs, and the threshold is 0");
         let mut threshold = u64::MAX;
         ok(sys::cuMemPoolSetAttribute(pool, 4, (&raw mut threshold).cast()));
