@@ -28,6 +28,8 @@ fn what_this_process_finds() {
                 DeviceError::NoCuda { .. } => "NoCuda",
                 DeviceError::TooOld { .. } => "TooOld",
                 DeviceError::NoDevice { .. } => "NoDevice",
+                DeviceError::NotPermitted { .. } => "NotPermitted",
+                DeviceError::Failed { .. } => "Failed",
                 DeviceError::Environment { .. } => "Environment",
                 _ => "other",
             };
@@ -99,4 +101,38 @@ fn hidden_devices_and_an_old_driver_are_typed_errors() {
     assert!(answer.starts_with("TooOld: CUDA 11.2") && answer.contains("11.4 is needed"), "{answer}");
     let answer = find("cuda", &[("SOFT_GPU_LIBCUDA", "soft:cc=6.0")]);
     assert!(answer.starts_with("TooOld:") && answer.contains("7.0 is needed"), "{answer}");
+}
+
+/// A library in the place of the vendor's, whose `cuInit` answers a code.
+fn driver_that_answers(code: u32) -> std::path::PathBuf {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cuinit-{code}"));
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    let source = folder.join("libcuda.c");
+    let text = format!(
+        "int cuInit(unsigned flags) {{ return {code}; }}\nint cuDeviceGetCount(int *n) {{ *n = 0; return {code}; }}\n"
+    );
+    std::fs::write(&source, text).expect("the source can be written");
+    let library = folder.join("libcuda.so.1");
+    let status = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).status();
+    assert!(status.expect("cc, which links Rust programs too, runs").success());
+    folder
+}
+
+#[test]
+fn a_driver_that_does_not_start_says_itself_why() {
+    for (code, kind, name) in [
+        (100, "NoCuda", "CUDA_ERROR_NO_DEVICE"),
+        (304, "NotPermitted", "CUDA_ERROR_OPERATING_SYSTEM"),
+        (803, "Failed", "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"),
+    ] {
+        let folder = driver_that_answers(code);
+        let there = [("LD_LIBRARY_PATH", folder.to_str().expect("a path of this build"))];
+        let answer = find("cuda", &there);
+        assert!(answer.starts_with(&format!("{kind}:")), "{answer}");
+        let answer = find("auto", &there);
+        assert!(
+            answer.starts_with("soft-gpu, for Config::device is auto:") && answer.contains(name),
+            "{answer}"
+        );
+    }
 }

@@ -26,7 +26,9 @@ pub const VARIABLE: &str = "SOFT_GPU_LIBCUDA";
 /// | `soft:<platform>` | the software GPU, as [`PlatformConfig`](soft_gpu::PlatformConfig) reads the text: `soft:devices=2,memory=1G` |
 /// | `vendor` | the vendor's `libcuda.so.1`, even if it has no device |
 /// | a path with a `/` | that library |
-/// | not set, or empty | the vendor's `libcuda.so.1` if there is one and it has a device, else nobody |
+/// | not set, or empty | the vendor's `libcuda.so.1` if there is one, unless it has no device; else nobody |
+///
+/// A vendor's driver that is there and does not start, say because its kernel module is another version's, answers for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backend {
@@ -89,8 +91,8 @@ fn choose(setting: &str) -> Chosen {
     };
     match setting {
         "" => match Vendor::load(Path::new(SONAME)) {
-            Ok(vendor) => match vendor.devices() {
-                Ok(_) => Chosen::Vendor(Box::new(vendor)),
+            Ok(vendor) => match vendor.look() {
+                Ok(()) => Chosen::Vendor(Box::new(vendor)),
                 Err(why) => Chosen::Nobody(why),
             },
             Err(why) => Chosen::Nobody(why),

@@ -27,10 +27,12 @@ impl Vendor {
         Ok(Vendor { path: path.to_owned(), functions })
     }
 
-    /// Starts the driver and counts its devices; none is an error that says so.
-    pub(crate) fn devices(&self) -> Result<u32, String> {
-        let of = |what: &str, code: u32| {
-            Err(format!("{what} of `{}` answers {}", self.path.display(), Code(code)))
+    /// Starts the driver and looks for a device; why it has none, or `Ok` also for a driver that is there and does not start: only
+    /// that driver's own answers say what is wrong with it.
+    pub(crate) fn look(&self) -> Result<(), String> {
+        let of = |what: &str, code: u32| match Code(code) {
+            Code::NO_DEVICE => Err(format!("{what} of `{}` answers {}", self.path.display(), Code(code))),
+            _ => Ok(()),
         };
         let (Some(init), Some(count)) = (self.functions.cuInit, self.functions.cuDeviceGetCount) else {
             return Err(format!("`{}` lacks cuInit or cuDeviceGetCount", self.path.display()));
@@ -46,9 +48,6 @@ impl Vendor {
         if code != Code::SUCCESS.0 {
             return of("cuDeviceGetCount", code);
         }
-        match u32::try_from(devices) {
-            Ok(0) | Err(_) => Err(format!("`{}` has no device", self.path.display())),
-            Ok(devices) => Ok(devices),
-        }
+        if devices > 0 { Ok(()) } else { Err(format!("`{}` has no device", self.path.display())) }
     }
 }
