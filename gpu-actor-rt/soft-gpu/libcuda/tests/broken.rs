@@ -8,7 +8,7 @@ use soft_gpu_libcuda::{Code, sys, use_soft};
 
 #[test]
 fn each_fault_has_the_code_that_a_driver_would_answer() {
-    let text = "devices=7,driver=12.2,0.fault=oom:2,1.fault=refuse:2,2.fault=sticky:1,3.fault=lost:1,4.fault=lost:0ms,5.cc=8.6";
+    let text = "devices=8,7.fault=oom:2,driver=12.2,0.fault=oom:2,1.fault=refuse:2,2.fault=sticky:1,3.fault=lost:1,4.fault=lost:0ms,5.cc=8.6";
     let platform = Platform::new(text.parse().unwrap()).unwrap();
     use_soft(platform.clone()).unwrap();
     // SAFETY: it takes flags alone.
@@ -19,6 +19,17 @@ fn each_fault_has_the_code_that_a_driver_would_answer() {
     alloc(4).unwrap();
     assert_eq!(alloc(4), Err(Code::OUT_OF_MEMORY));
     alloc(4).unwrap();
+
+    // So it does on the way through a pool, which has a second try for memory that is only late.
+    set_current(retain(7).unwrap());
+    let pooled = |len| {
+        let mut memory = 0;
+        // SAFETY: the pointer is to an address.
+        answer(unsafe { sys::cuMemAllocAsync(&raw mut memory, len, std::ptr::null_mut()) }).map(|()| memory)
+    };
+    pooled(4).unwrap();
+    assert_eq!(pooled(4), Err(Code::OUT_OF_MEMORY));
+    pooled(4).unwrap();
 
     // A launch is refused, and nothing is the worse for it.
     set_current(retain(1).unwrap());

@@ -7,7 +7,7 @@ use super::kernel::{LANES_PER_MULTIPROCESSOR, SHARED_UNASKED, blocks_per_multipr
 use crate::code::Code;
 
 /// The last attribute of CUDA 12.9; none beyond it is known.
-const LAST: u32 = 144;
+const LAST: u32 = 143;
 
 /// The value of a `CUdevice_attribute` (numbers of `cuda.h`). What the software GPU has none of, such as textures, is 0.
 #[allow(clippy::match_same_arms, reason = "the table of the header, in its order")]
@@ -25,6 +25,8 @@ pub(crate) fn device_attribute(gpu: &Gpu, attribute: u32) -> Result<i32, Code> {
         10 => of.warp_size,
         // MAX_PITCH
         11 => i32::MAX as u32,
+        // MAX_REGISTERS_PER_BLOCK, and _PER_MULTIPROCESSOR: here they limit nothing, and programs divide by them.
+        12 | 82 => 64 << 10,
         13 => of.clock_khz,
         16 => of.multiprocessors,
         // KERNEL_EXEC_TIMEOUT
@@ -60,8 +62,6 @@ pub(crate) fn device_attribute(gpu: &Gpu, attribute: u32) -> Result<i32, Code> {
         95 => features.cooperative_launch.into(),
         // MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
         97 => of.max_shared_per_block,
-        // DIRECT_MANAGED_MEM_ACCESS_FROM_HOST
-        101 => 1,
         106 => blocks_per_multiprocessor(gpu),
         115 => features.memory_pools.into(),
         0 => return Err(Code::INVALID_VALUE),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::copy::fill;
 use super::gpu::code_of;
-use super::pool::Pool;
+use super::pool::{Pool, is_short};
 use super::region::{Hold, Region};
 use super::{Answer, Context, Driver, lock};
 use crate::code::Code;
@@ -94,6 +94,9 @@ impl Driver {
         stream: usize,
     ) -> Result<u64, Code> {
         let (context, stream) = self.stream(stream)?;
+        if len == 0 {
+            return Err(Code::INVALID_VALUE);
+        }
         let gpu = &context.gpu;
         if !gpu.device.properties().features.memory_pools {
             return Err(Code::NOT_SUPPORTED);
@@ -101,13 +104,14 @@ impl Driver {
         let pool = pool.unwrap_or_else(|| Arc::clone(&lock(&gpu.current_pool)));
         let gpu = self.gpus.get(pool.ordinal).ok_or(Code::INVALID_VALUE)?;
         let memory = match pool.take(gpu, len) {
-            Err(Code::OUT_OF_MEMORY) => {
+            Err(error) if is_short(&error) => {
                 // Memory whose freeing waits in this very stream is there by the time that the stream comes to this.
                 context.wait_stream(&stream, "cuMemAllocAsync")?;
-                pool.take(gpu, len)?
+                pool.take(gpu, len)
             }
-            other => other?,
-        };
+            other => other,
+        }
+        .map_err(|e| code_of(&e))?;
         let region = Region::new(len, context.handle, gpu, Hold::Pooled(memory));
         let stale = len.min(MOST_STALE);
         fill(gpu, region.start, &vec![STALE; stale], stale)?;

@@ -167,6 +167,12 @@ impl Driver {
 
     /// A device or the host (`CU_DEVICE_CPU`, -1) as a place for memory.
     pub(crate) fn location(&self, device: CUdevice) -> Answer {
-        if device == -1 { Ok(()) } else { self.gpu(device).map(|_| ()) }
+        if device == -1 {
+            return Ok(());
+        }
+        // The manual, of prefetching and of advice: the device has concurrentManagedAccess.
+        let gpu = self.gpu(device)?;
+        let features = gpu.device.properties().features;
+        if features.concurrent_managed_access { Ok(()) } else { Err(Code::INVALID_DEVICE) }
     }
 }

@@ -8,9 +8,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use soft_gpu::DeviceMemory;
+use soft_gpu::{DeviceMemory, Error};
 
-use super::gpu::code_of;
 use super::{Gpu, lock};
 use crate::code::Code;
 
@@ -62,10 +61,7 @@ impl Pool {
     }
 
     /// Takes memory from the pool, which takes it from the device where it has none.
-    pub(crate) fn take(self: &Arc<Self>, gpu: &Gpu, len: usize) -> Result<Pooled, Code> {
-        if len == 0 {
-            return Err(Code::INVALID_VALUE);
-        }
+    pub(crate) fn take(self: &Arc<Self>, gpu: &Gpu, len: usize) -> Result<Pooled, Error> {
         let mut state = lock(&self.state);
         let memory = match state.pick(len, len.saturating_mul(2)) {
             Some(memory) => memory,
@@ -74,16 +70,17 @@ impl Pool {
                     state.reserve(memory.len());
                     memory
                 }
-                Err(error) => {
+                Err(error) if is_short(&error) => {
                     if let Some(memory) = state.pick(len, usize::MAX) {
                         memory
                     } else {
                         state.release(0);
-                        let memory = gpu.device.alloc(len).map_err(|_| code_of(&error))?;
+                        let memory = gpu.device.alloc(len)?;
                         state.reserve(memory.len());
                         memory
                     }
                 }
+                Err(error) => return Err(error),
             },
         };
         state.used += memory.len() as u64;
@@ -133,6 +130,12 @@ impl Pool {
         }
         Ok(())
     }
+}
+
+/// Whether the device has too little memory, so that it is worth giving some back: a failure that a plan of faults wants is none of
+/// these.
+pub(crate) fn is_short(error: &Error) -> bool {
+    matches!(error, Error::OutOfMemory { requested, free, .. } if free < requested)
 }
 
 impl State {

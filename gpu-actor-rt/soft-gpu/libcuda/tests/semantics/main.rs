@@ -70,7 +70,7 @@ OPEN:
 fn start() {
     static STARTED: OnceLock<()> = OnceLock::new();
     STARTED.get_or_init(|| {
-        let spec = "devices=20,memory=64M,sms=4,checked,driver=12.8";
+        let spec = "devices=20,memory=64M,sms=4,checked,driver=12.8,18.managed=no";
         use_soft(Platform::new(spec.parse().unwrap()).unwrap()).unwrap();
         ok(unsafe { sys::cuInit(0) });
     });

@@ -80,6 +80,42 @@ fn memory_ends_and_comes_back() {
 }
 
 #[test]
+fn managed_memory_is_moved_only_where_a_device_may_share_it() {
+    let _device = Device::new(18);
+    unsafe {
+        assert_eq!(get(|p| sys::cuDeviceGetAttribute(p, 89, 18)), 0, "CONCURRENT_MANAGED_ACCESS");
+        let managed = get(|p| sys::cuMemAllocManaged(p, 64, 1));
+        is(sys::cuMemPrefetchAsync(managed, 64, 18, null_mut()), Code::INVALID_DEVICE);
+        // SET_PREFERRED_LOCATION; the host can be one, and SET_READ_MOSTLY passes over the device.
+        is(sys::cuMemAdvise(managed, 64, 3, 18), Code::INVALID_DEVICE);
+        ok(sys::cuMemAdvise(managed, 64, 3, -1));
+        ok(sys::cuMemAdvise(managed, 64, 1, 18));
+    }
+}
+
+#[test]
+fn of_several_attributes_those_that_a_pointer_lacks_are_nothing() {
+    let _device = Device::new(4);
+    let memory = get(|p| unsafe { sys::cuMemAlloc_v2(p, 16) });
+    let ask = |address| {
+        let (mut kind, mut start, mut ordinal, mut managed, mut host) = (7u32, 7u64, 7i32, true, 7u64);
+        let mut attributes = [2, 11, 9, 8, 4];
+        let mut places: [*mut c_void; 5] = [
+            (&raw mut kind).cast(),
+            (&raw mut start).cast(),
+            (&raw mut ordinal).cast(),
+            (&raw mut managed).cast(),
+            (&raw mut host).cast(),
+        ];
+        let (attributes, places) = (attributes.as_mut_ptr(), places.as_mut_ptr());
+        ok(unsafe { sys::cuPointerGetAttributes(5, attributes, places, address) });
+        (kind, start, ordinal, managed, host)
+    };
+    assert_eq!(ask(memory + 4), (2, memory, 4, false, 0));
+    assert_eq!(ask(&raw const memory as u64), (0, 0, -2, false, 0), "memory that the driver does not know");
+}
+
+#[test]
 fn a_pool_gives_memory_out_again_beside_a_running_kernel() {
     let device = Device::new(6);
     let gate = Gate::new();

@@ -404,14 +404,46 @@ pub(crate) unsafe fn cuPointerGetAttributes(
     data: *mut *mut c_void,
     address: CUdeviceptr,
 ) -> Answer {
+    driver.current()?;
     if attributes.is_null() || data.is_null() {
         return Err(Code::INVALID_VALUE);
     }
+    let known = driver.regions.find(address).is_some();
     for i in 0..count as usize {
         // SAFETY: the caller vouches for `count` attributes and places for them.
-        unsafe { cuPointerGetAttribute(driver, *data.add(i), *attributes.add(i), address) }?;
+        let (attribute, place) = unsafe { (*attributes.add(i), *data.add(i)) };
+        // The manual: an address that is nobody's, or has no such attribute, is no error here; what is asked for is 0 then.
+        // SAFETY: as above, and each place has room for its attribute's type.
+        unsafe {
+            match attribute {
+                1..=4 | 7..=9 | 11..=13 | 17 if !known => nothing(place, attribute)?,
+                4 => match cuPointerGetAttribute(driver, place, attribute, address) {
+                    Err(Code::INVALID_VALUE | Code::NOT_SUPPORTED) => nothing(place, attribute)?,
+                    other => other?,
+                },
+                _ => cuPointerGetAttribute(driver, place, attribute, address)?,
+            }
+        }
     }
     Ok(())
+}
+
+/// Writes that there is no such attribute: zero, for the number of a device one that is none.
+///
+/// # Safety
+///
+/// There is room for the attribute's type.
+unsafe fn nothing(place: *mut c_void, attribute: c_uint) -> Answer {
+    // SAFETY: the caller vouches for the place.
+    unsafe {
+        match attribute {
+            // MEMORY_TYPE, IS_MANAGED and MAPPED are narrower than the others.
+            2 => write(place.cast::<c_uint>(), 0),
+            8 | 13 => write(place.cast::<bool>(), false),
+            9 => write(place.cast::<c_int>(), -2),
+            _ => write(place.cast::<u64>(), 0),
+        }
+    }
 }
 
 /// `CU_MEM_ALLOCATION_TYPE_PINNED`, `CU_MEM_LOCATION_TYPE_DEVICE`
