@@ -107,8 +107,7 @@ impl CudaDriver {
     /// [`DeviceError::NoDevice`], or whatever the driver says.
     pub fn properties(&self, index: usize) -> Result<CudaProperties, DeviceError> {
         let device = self.device(index)?;
-        let name = cust_name(device).unwrap_or_else(|| format!("CUDA device {index}"));
-        CudaProperties::read(device, name, self)
+        CudaProperties::read(device, self)
             .map_err(|error| device_error(&format!("CUDA device {index}"), "reading its properties", error))
     }
 
@@ -214,10 +213,6 @@ pub(super) fn cust_device(device: Ordinal) -> CudaResult<cust::device::Device> {
         .map_err(|error| CudaError::new("cuDeviceGet", error as u32))
 }
 
-fn cust_name(device: Ordinal) -> Option<String> {
-    cust_device(device).ok()?.name().ok()
-}
-
 /// What a CUDA device is, by the driver's word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -295,7 +290,7 @@ pub struct CudaProperties {
 }
 
 impl CudaProperties {
-    fn read(device: Ordinal, name: String, driver: &CudaDriver) -> CudaResult<Self> {
+    fn read(device: Ordinal, driver: &CudaDriver) -> CudaResult<Self> {
         let attribute = |attribute: c_uint| -> CudaResult<u32> {
             let mut value = 0;
             // SAFETY: the pointer is to an int.
@@ -305,11 +300,11 @@ impl CudaProperties {
         let flag = |which| attribute(which).map(|value| value != 0);
         // What a driver of an older version does not know, the device does not have.
         let newer = |which| attribute(which).unwrap_or(0);
-        let memory = cust_device(device)?
-            .total_memory()
-            .map_err(|error| CudaError::new("cuDeviceTotalMem", error as u32))?;
+        let mut memory = 0;
+        // SAFETY: the pointer is to a size.
+        check("cuDeviceTotalMem", unsafe { ffi::cuDeviceTotalMem_v2(&raw mut memory, device) })?;
         Ok(Self {
-            name,
+            name: name(device)?,
             uuid: uuid(device)?,
             pci: pci(device)?,
             compute_capability: (
@@ -369,6 +364,22 @@ pub struct Peer {
     pub native_atomics: bool,
 }
 
+/// What a call that writes a text of at most `N - 1` bytes and a zero has written.
+fn text<const N: usize>(
+    call: &'static str,
+    write: impl FnOnce(*mut c_char, c_int) -> u32,
+) -> CudaResult<String> {
+    let mut bytes = [0u8; N];
+    // The driver ends the text with a zero; the last byte stays one whatever it does.
+    check(call, write(bytes.as_mut_ptr().cast(), N as c_int - 1))?;
+    Ok(CStr::from_bytes_until_nul(&bytes).map(|text| text.to_string_lossy().into_owned()).unwrap_or_default())
+}
+
+fn name(device: Ordinal) -> CudaResult<String> {
+    // SAFETY: `text` gives room for that many bytes.
+    text::<256>("cuDeviceGetName", |at, len| unsafe { ffi::cuDeviceGetName(at, len, device) })
+}
+
 fn uuid(device: Ordinal) -> CudaResult<String> {
     let mut uuid = [0; 16];
     // SAFETY: the pointer is to the 16 bytes of a `CUuuid`.
@@ -392,11 +403,8 @@ impl fmt::Display for Uuid {
 }
 
 fn pci(device: Ordinal) -> CudaResult<String> {
-    let mut id = [0u8; 32];
-    // SAFETY: the pointer is to that many bytes. The driver ends the text with a zero, and the last byte stays one.
-    let code = unsafe { ffi::cuDeviceGetPCIBusId(id.as_mut_ptr().cast::<c_char>(), 31, device) };
-    check("cuDeviceGetPCIBusId", code)?;
-    Ok(CStr::from_bytes_until_nul(&id).map(|text| text.to_string_lossy().into_owned()).unwrap_or_default())
+    // SAFETY: as above.
+    text::<32>("cuDeviceGetPCIBusId", |at, len| unsafe { ffi::cuDeviceGetPCIBusId(at, len, device) })
 }
 
 #[cfg(test)]

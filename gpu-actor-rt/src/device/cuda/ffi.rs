@@ -140,6 +140,8 @@ unsafe extern "C" {
     pub(super) fn cuDriverGetVersion(version: *mut c_int) -> u32;
     pub(super) fn cuDeviceGetCount(count: *mut c_int) -> u32;
     pub(super) fn cuDeviceGet(device: *mut Device, ordinal: c_int) -> u32;
+    pub(super) fn cuDeviceGetName(name: *mut c_char, len: c_int, device: Device) -> u32;
+    pub(super) fn cuDeviceTotalMem_v2(bytes: *mut usize, device: Device) -> u32;
     pub(super) fn cuDeviceGetAttribute(value: *mut c_int, attribute: c_uint, device: Device) -> u32;
     pub(super) fn cuDeviceGetPCIBusId(id: *mut c_char, len: c_int, device: Device) -> u32;
     pub(super) fn cuDeviceGetUuid_v2(uuid: *mut [u8; 16], device: Device) -> u32;
