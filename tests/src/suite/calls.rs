@@ -2,6 +2,7 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::pin;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
@@ -287,15 +288,17 @@ async fn a_dead_letter_is_counted_and_heard_of(backend: &Backend) {
 }
 
 async fn the_last_clone_may_go_on_the_runtimes_own_thread(backend: &Backend) {
-    struct Holder(Mutex<Option<ActorSystem>>);
+    struct Holder(Mutex<Option<ActorSystem>>, Sender<()>);
     impl Wake for Holder {
         fn wake(self: Arc<Self>) {
             *self.0.lock().unwrap() = None;
+            let _ = self.1.send(());
         }
     }
     let system = backend.start(config(backend)).await;
     let probe = system.actor::<Probe>(1);
-    let holder = Waker::from(Arc::new(Holder(Mutex::new(Some(system)))));
+    let (gone, is_gone) = channel();
+    let holder = Waker::from(Arc::new(Holder(Mutex::new(Some(system)), gone)));
     let mut ask = pin!(probe.add(1).into_future());
     let begun = Instant::now();
     // The reply wakes the holder, which ends the system on the thread that delivers replies.
@@ -304,6 +307,8 @@ async fn the_last_clone_may_go_on_the_runtimes_own_thread(backend: &Backend) {
             assert!(begun.elapsed() < Duration::from_mins(1), "the system does not end");
             std::thread::sleep(Duration::from_millis(1));
         }
+        // The next behaviour may get this device, and must not find a kernel there.
+        is_gone.recv_timeout(Duration::from_mins(1)).unwrap();
     }
 }
 
