@@ -81,6 +81,7 @@ pub struct Stamped<R> {
 }
 
 impl<R: GpuData> Call<R> {
+    #[inline]
     pub(crate) fn new<M: GpuData>(target: Arc<Target>, method: &'static MethodInfo, message: &M) -> Self {
         const { assert!(Size::<M>::OF <= slot::MAX_PAYLOAD as usize, "a message has at most 224 bytes") };
         const { assert!(Size::<R>::OF <= slot::MAX_PAYLOAD as usize, "a reply has at most 224 bytes") };
@@ -103,6 +104,7 @@ impl<R: GpuData> Call<R> {
     ///
     /// # Errors
     /// [`Error::Full`] when the mailbox is full, [`Error::Stopped`] when the system has stopped; the message was not sent.
+    #[inline]
     pub fn tell(self) -> Result<()> {
         let id = self.message.target.resolve()?;
         self.message.post(id, 0).map_err(|refused| self.message.refused(refused))
@@ -268,7 +270,7 @@ impl<R> AskStamped<R> {
         let id = self.message.target.resolve()?;
         let system = &self.message.target.system;
         let timeout = u64::try_from(self.timeout().as_nanos()).unwrap_or(u64::MAX);
-        let deadline = system.monotonic().saturating_add(timeout);
+        let deadline = system.coarse_now().saturating_add(timeout);
         let ticket = system
             .asks
             .allocate(deadline)

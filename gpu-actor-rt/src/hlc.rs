@@ -46,12 +46,14 @@ impl<A: Atom> Clock<A> {
     }
 
     /// The stamp of a send at `now` (nanoseconds since the epoch): `max(last + 1, now)` with the low bits of `now` cleared.
+    #[inline]
     pub fn tick(&self, now: u64) -> u64 {
         // The rule never refuses, so the fallback is never taken.
         self.last.update(|last| Some(last.saturating_add(1).max(now & !LOGICAL_MASK))).unwrap_or_default()
     }
 
     /// The stamp of a receive of `stamp` at `now`: `max(last + 1, stamp + 1, now)`.
+    #[inline]
     pub fn receive(&self, stamp: u64, now: u64) -> Result<u64, DriftError> {
         if stamp > now.saturating_add(self.drift_bound) {
             return Err(DriftError { ahead: stamp - now, bound: self.drift_bound });

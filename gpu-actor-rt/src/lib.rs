@@ -44,6 +44,7 @@ mod actor;
 mod asks;
 mod call;
 mod catalog;
+mod coarse;
 mod config;
 mod cx;
 pub mod device;

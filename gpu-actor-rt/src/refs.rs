@@ -108,6 +108,7 @@ impl RawRef {
     }
 
     /// A call of a handler.
+    #[inline]
     pub fn call<M: GpuData, R: GpuData>(&self, method: &'static MethodInfo, message: M) -> Call<R> {
         Call::new(Arc::clone(&self.0), method, &message)
     }
@@ -121,13 +122,18 @@ impl fmt::Debug for RawRef {
 
 impl Target {
     /// The actor's id; finds or makes it the first time.
+    #[inline]
     pub(crate) fn resolve(&self) -> Result<RawId> {
         // Relaxed: the id is all there is to know, and the directory published the slot before it gave the id out; the
         // message's own release store carries that to the device.
-        let raw = self.raw.load(Ordering::Relaxed);
-        if raw != 0 {
-            return Ok(RawId(raw));
+        match self.raw.load(Ordering::Relaxed) {
+            0 => self.resolve_first(),
+            raw => Ok(RawId(raw)),
         }
+    }
+
+    #[cold]
+    fn resolve_first(&self) -> Result<RawId> {
         let running = &self.system.running;
         let id = running.directory.resolve(
             self.type_index,

@@ -22,26 +22,32 @@ pub trait Atom: Send + Sync {
 }
 
 impl Atom for AtomicU64 {
+    #[inline]
     fn new(value: u64) -> Self {
         AtomicU64::new(value)
     }
 
+    #[inline]
     fn load(&self, order: Ordering) -> u64 {
         self.load(order)
     }
 
+    #[inline]
     fn store(&self, value: u64, order: Ordering) {
         self.store(value, order);
     }
 
+    #[inline]
     fn claim(&self, current: u64, new: u64) -> Result<u64, u64> {
         self.compare_exchange_weak(current, new, Ordering::Relaxed, Ordering::Relaxed)
     }
 
+    #[inline]
     fn fetch_or(&self, bits: u64, order: Ordering) -> u64 {
         self.fetch_or(bits, order)
     }
 
+    #[inline]
     fn update(&self, mut rule: impl FnMut(u64) -> Option<u64>) -> Option<u64> {
         let mut written = 0;
         self.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |last| {

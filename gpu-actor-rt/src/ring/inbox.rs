@@ -62,6 +62,7 @@ impl<W: Words> Inbox<W> {
     ///
     /// # Panics
     /// When the payload is longer than a slot's; the runtime picks the slot size from the registered types.
+    #[inline]
     pub fn push(&self, message: &Envelope<'_>) -> Result<(), Refused> {
         assert!(message.payload.len() <= self.shape.payload_words(), "the payload fits the slot");
         let mut ticket = self.ticket.0.load(Ordering::Relaxed);
