@@ -99,6 +99,8 @@ struct Writer<'a> {
     /// How often each register is read and assigned.
     reads: Vec<u32>,
     writes: Vec<u32>,
+    /// Which registers may hold an address in the frame.
+    of_frame: Vec<bool>,
     /// The bool that the next statement branches on, if nothing else needs it.
     fuse: Option<Reg>,
     fused: Option<(Reg, Pred)>,
@@ -131,6 +133,7 @@ impl<'a> Writer<'a> {
             names: HashMap::new(),
             reads,
             writes,
+            of_frame: memory::frame_addresses(function),
             fuse: None,
             fused: None,
             slots: HashMap::new(),
@@ -170,7 +173,7 @@ impl<'a> Writer<'a> {
         }
         if self.function.kind == Kind::Handler && pays(&self.function.body) {
             let (budget, context) = (self.temp(ScalarType::U64), self.name(Reg(2)));
-            self.line(&format!("ld.u64 {budget}, [{context}]"));
+            self.line(&format!("ld.global.u64 {budget}, [{context}]"));
             self.budget = Some(budget);
         }
         let function = self.function;

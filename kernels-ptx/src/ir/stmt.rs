@@ -20,7 +20,8 @@ pub(crate) struct Address {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Base {
-    /// A generic address in a `u64` register.
+    /// An address in a `u64` register: of memory that the host or a device has allocated, or of the frame if an index into a
+    /// slot made it.
     Reg(Reg),
     /// A slot of the frame.
     Slot(SlotId),

@@ -221,7 +221,7 @@ impl Writer<'_> {
             }
         }
         self.body.push_str("FAULT:\n");
-        self.line(&format!("st.u64 [{context}+{}], {record}", cx::FAULT_CODE));
+        self.line(&format!("st.global.u64 [{context}+{}], {record}", cx::FAULT_CODE));
         self.line(&format!("st.param.b32 [{}], 1", super::RESULT));
         self.line("ret");
     }

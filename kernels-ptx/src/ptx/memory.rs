@@ -1,7 +1,9 @@
 //! Loads, stores, copies, atomics, warp operations and calls.
 
 use super::{Writer, param_type};
-use crate::ir::{Address, AtomicOp, Base, Operand, Order, Reg, ScalarType, Scope, SiteId, WarpOp};
+use crate::ir::{
+    Address, AtomicOp, Base, Function, Operand, Order, Reg, ScalarType, Scope, SiteId, Stmt, WarpOp, uses,
+};
 
 /// Copies of more words than this become a loop.
 const UNROLLED_WORDS: u64 = 32;
@@ -45,21 +47,60 @@ fn word(size: u64) -> ScalarType {
     }
 }
 
+/// The registers that may hold an address in the function's own frame: those that an index into a slot went into. No
+/// other statement forms an address of a slot, none is stored, and none is an argument of a call. Every other address is of
+/// the device's or the host's memory, which is one state space in PTX, `.global`.
+pub(super) fn frame_addresses(function: &Function) -> Vec<bool> {
+    fn walk(list: &[Stmt], of_frame: &mut [bool]) -> bool {
+        let mut changed = false;
+        for stmt in list {
+            if let Stmt::Let { dst, .. } | Stmt::Index { dst, .. } = stmt {
+                let mut from_frame = false;
+                uses::direct(stmt, &mut |u| match u {
+                    uses::Use::Read(reg) => from_frame |= of_frame[reg.0 as usize],
+                    uses::Use::Slot(_) => from_frame = true,
+                    uses::Use::Write(_) => {}
+                });
+                changed |= from_frame && !of_frame[dst.0 as usize];
+                of_frame[dst.0 as usize] |= from_frame;
+            }
+            for inner in uses::children(stmt) {
+                changed |= walk(inner, of_frame);
+            }
+        }
+        changed
+    }
+    let mut of_frame = vec![false; function.regs.len()];
+    while walk(&function.body, &mut of_frame) {}
+    of_frame
+}
+
 impl Writer<'_> {
+    /// The state space of an access, as a suffix. A generic address, which may be of the frame, has none: there a device
+    /// looks at each address to find out.
+    fn space(&self, base: Base) -> &'static str {
+        match base {
+            Base::Reg(reg) if !self.of_frame[reg.0 as usize] => ".global",
+            Base::Reg(_) | Base::Slot(_) => "",
+        }
+    }
+
     pub(super) fn load(&mut self, dst: Reg, address: Address, how: Order) {
         let ty = self.function.regs[dst.0 as usize];
+        let space = self.space(address.base);
         let (dst, address) = (self.name(dst), self.address(address));
-        self.line(&format!("ld{}.{} {dst}, {address}", order(how), memory_type(ty)));
+        self.line(&format!("ld{}{space}.{} {dst}, {address}", order(how), memory_type(ty)));
         if ty == ScalarType::Bool {
             self.line(&format!("and.b32 {dst}, {dst}, 1"));
         }
     }
 
     pub(super) fn store(&mut self, ty: ScalarType, address: Address, value: Operand, how: Order) {
+        let space = self.space(address.base);
         let (address, value) = (self.address(address), self.text(value));
         // A store takes the low bits, whatever the sign.
         let ty = memory_type(if ty.is_float() { ty } else { ty.unsigned() });
-        self.line(&format!("st{}.{ty} {address}, {value}", order(how)));
+        self.line(&format!("st{}{space}.{ty} {address}, {value}", order(how)));
     }
 
     /// Gives `dst` the address itself.
@@ -108,6 +149,7 @@ impl Writer<'_> {
     }
 
     pub(super) fn copy(&mut self, dst: Address, src: Address, size: u64, align: u64) {
+        let (load, store) = (self.space(src.base), self.space(dst.base));
         let mut done = 0;
         if size / align > UNROLLED_WORDS {
             done = size - size % align;
@@ -122,13 +164,14 @@ impl Writer<'_> {
             let ty = memory_type(word(width));
             let from = self.address(Address { offset: src.offset + done, ..src });
             let to = self.address(Address { offset: dst.offset + done, ..dst });
-            self.line(&format!("ld.{ty} {value}, {from}"));
-            self.line(&format!("st.{ty} {to}, {value}"));
+            self.line(&format!("ld{load}.{ty} {value}, {from}"));
+            self.line(&format!("st{store}.{ty} {to}, {value}"));
             done += width;
         }
     }
 
     fn copy_loop(&mut self, dst: Address, src: Address, bytes: u64, width: u64) {
+        let (load, store) = (self.space(src.base), self.space(dst.base));
         let ty = memory_type(word(width));
         let value = self.temp(word(width));
         let [from, to, end] = [(); 3].map(|()| self.temp(ScalarType::U64));
@@ -137,8 +180,8 @@ impl Writer<'_> {
         self.line(&format!("add.u64 {end}, {from}, {bytes}"));
         let top = self.label();
         self.mark(top);
-        self.line(&format!("ld.{ty} {value}, [{from}]"));
-        self.line(&format!("st.{ty} [{to}], {value}"));
+        self.line(&format!("ld{load}.{ty} {value}, [{from}]"));
+        self.line(&format!("st{store}.{ty} [{to}], {value}"));
         self.line(&format!("add.u64 {from}, {from}, {width}"));
         self.line(&format!("add.u64 {to}, {to}, {width}"));
         let more = self.compare(crate::ir::CompareOp::Lt, ScalarType::U64, &from, &end);
@@ -146,15 +189,16 @@ impl Writer<'_> {
     }
 
     pub(super) fn atomic(&mut self, dst: Reg, op: AtomicOp, address: Address) {
+        let space = self.space(address.base);
         let (dst, address) = (self.name(dst), self.address(address));
         match op {
             AtomicOp::Add(value) => {
                 let value = self.text(value);
-                self.line(&format!("atom.acq_rel.gpu.add.u64 {dst}, {address}, {value}"));
+                self.line(&format!("atom.acq_rel.gpu{space}.add.u64 {dst}, {address}, {value}"));
             }
             AtomicOp::Cas { expected, new } => {
                 let (expected, new) = (self.text(expected), self.text(new));
-                self.line(&format!("atom.acq_rel.gpu.cas.b64 {dst}, {address}, {expected}, {new}"));
+                self.line(&format!("atom.acq_rel.gpu{space}.cas.b64 {dst}, {address}, {expected}, {new}"));
             }
         }
     }
