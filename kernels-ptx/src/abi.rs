@@ -177,7 +177,7 @@ pub mod root {
     pub const SIZE: u64 = 128;
 }
 
-/// A lane's scratch memory (device memory): the handler's record, the copy of its message, its outbox.
+/// A lane's scratch memory (device memory): the handler's record, the copy of a message from the host, its outbox.
 pub mod scratch {
     /// The [`cx`](super::cx) record.
     pub const CX: u64 = 0;
@@ -185,7 +185,9 @@ pub mod scratch {
     pub const ACTOR: u64 = 288;
     /// Word: the host's time for this pass of the worker's loop, in nanoseconds.
     pub const NOW: u64 = 296;
-    /// The copy of the message, one slot of up to 256 bytes.
+    /// Word: address of the message at hand.
+    pub const MAIL: u64 = 304;
+    /// The copy of a message from the host, one slot of up to 256 bytes. Others are read where they are.
     pub const MESSAGE: u64 = 320;
     /// The outbox: `OUTBOX_CAPACITY` entries of `SLOT_SIZE` bytes.
     pub const OUTBOX: u64 = 576;
@@ -238,8 +240,11 @@ pub mod worker {
     pub const LINE: u64 = 40;
     /// Word: address of the spill ring's ticket counter (device memory, a line of its own).
     pub const SPILL_TICKET: u64 = 48;
-    /// Word: messages taken from the host inbox, the low 32 bits. This one, [`DEVICE_HEAD`] and [`COMPLETED`] are written
-    /// when a launch's slice is over; those below whenever they change.
+    /// Word: address of the private queue's slots (device memory): messages from the worker's actors to its own, as many as
+    /// the device inbox has. Nobody else looks at them, so they have no sequence numbers.
+    pub const LOCAL: u64 = 56;
+    /// Word: messages taken from the host inbox, the low 32 bits. This one, [`DEVICE_HEAD`], [`COMPLETED`], [`LOCAL_HEAD`] and
+    /// [`LOCAL_TAIL`] are written when a launch's slice is over; the others whenever they change.
     pub const HOST_HEAD: u64 = 128;
     /// Word: messages taken from the device inbox, the low 32 bits.
     pub const DEVICE_HEAD: u64 = 136;
@@ -251,7 +256,8 @@ pub mod worker {
     pub const HANDLED: u64 = 160;
     /// Word: as [`line::FAULTED`](super::line::FAULTED).
     pub const FAULTED: u64 = 168;
-    /// Word: as [`line::SENT`](super::line::SENT).
+    /// Word: as [`line::SENT`](super::line::SENT), of which the host hears before another worker can see a message, else once a
+    /// burst.
     pub const SENT: u64 = 176;
     /// Word: as [`line::DEAD_LETTERS`](super::line::DEAD_LETTERS).
     pub const DEAD_LETTERS: u64 = 184;
@@ -275,6 +281,10 @@ pub mod worker {
     pub const CLOCK_ANSWERED: u64 = 264;
     /// Word: the last command word that the worker obeyed in this launch.
     pub const ACKED: u64 = 272;
+    /// Word: messages taken from the private queue, the low 32 bits.
+    pub const LOCAL_HEAD: u64 = 280;
+    /// Word: messages put into the private queue, the low 32 bits.
+    pub const LOCAL_TAIL: u64 = 288;
     /// Bytes of the record.
     pub const SIZE: u64 = 384;
 }

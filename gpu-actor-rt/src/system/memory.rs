@@ -137,6 +137,7 @@ impl Memory {
             records.set(at + worker::SPILL, arena.device(&spill.initial_bytes())?);
             records.set(at + worker::SPILL_TICKET, tickets + LINE);
             records.set(at + worker::LINE, lines[index as usize].address());
+            records.set(at + worker::LOCAL, arena.zeroed(inner.bytes())?);
             records.set(at + worker::CLOCK_SEQ, u64::MAX);
             inboxes.push(Inbox::new(inbox, host));
             completions.push(Completions::new(completion, done));

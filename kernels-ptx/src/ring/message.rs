@@ -1,14 +1,11 @@
-//! One message on one lane: find the actor, run the handler, commit what it sent.
+//! One message on one lane: find the actor, receive the stamp, run the handler.
 //!
-//! Rules kept here: a handler's sends leave only after it returned; a faulted handler sends nothing; a worker never
-//! waits for another worker's ring (what does not fit is spilled, what cannot be spilled is a dead letter).
+//! Rule kept here: a handler's sends are staged and nothing more; a faulted handler has staged nothing.
 
 use super::clock;
-use super::queue::{self, FULL};
-use crate::abi::{actor, actor_id, actor_type, corr, cx, fault, line, root, scratch, slot, worker};
-use crate::device::{
-    dispatch, fence_sc_sys, ld_acquire_sys, ld_relaxed_gpu, ld_relaxed_sys, ld_weak, signal_workers, st_weak,
-};
+use super::queue;
+use crate::abi::{actor, actor_id, actor_type, corr, cx, fault, root, scratch, slot, worker};
+use crate::device::{dispatch, ld_acquire_sys, ld_relaxed_sys, ld_weak, st_weak};
 use gpu_actor_macros::gpu_fn;
 
 /// Outcome of a message: its handler returned, nobody waits.
@@ -22,11 +19,6 @@ pub const ACTIVATED: u32 = 256;
 
 /// Fault site of what the ring kernel itself reports.
 pub const NO_SITE: u64 = 0xffff_ffff;
-
-/// A sent message reached its inbox.
-pub const DELIVERED: u32 = 0;
-/// A sent message waits in the spill ring.
-pub const SPILLED: u32 = 0xffff;
 
 /// The type index of a raw actor id.
 #[gpu_fn]
@@ -83,14 +75,13 @@ pub fn set_fault(record: u64, code: u32) {
     st_weak(record.wrapping_add(cx::FAULT_CODE), (NO_SITE.wrapping_shl(32)) | (code as u64));
 }
 
-/// Runs the message in the lane's scratch memory; returns the outcome, with [`ACTIVATED`] set for a first message.
+/// Runs the message at `message`; returns the outcome, with [`ACTIVATED`] set for a first message.
 ///
 /// `method` is the message's method id. The actor's address is left in [`scratch::ACTOR`] (0: none).
 #[gpu_fn]
-pub fn run(root_record: u64, lane_memory: u64, method: u32) -> u32 {
+pub fn run(root_record: u64, lane_memory: u64, message: u64, method: u32) -> u32 {
     let me = crate::device::worker() as u64;
     let record = lane_memory.wrapping_add(scratch::CX);
-    let message = lane_memory.wrapping_add(scratch::MESSAGE);
     let id = ld_weak(message.wrapping_add(slot::ACTOR));
     let now = ld_weak(lane_memory.wrapping_add(scratch::NOW));
     let stamp = ld_weak(message.wrapping_add(slot::HLC));
@@ -146,129 +137,14 @@ pub fn activate(root_record: u64, address: u64, id: u64) {
     st_weak(address.wrapping_add(actor::STATUS), 1);
 }
 
-/// Messages that the lane's last handler staged.
-#[gpu_fn]
-pub fn staged(lane_memory: u64) -> u32 {
-    ld_weak(lane_memory.wrapping_add(scratch::CX + cx::SENT)) as u32
-}
-
-/// The address of the outbox entry `index`.
-#[gpu_fn]
-pub fn outbox_entry(root_record: u64, lane_memory: u64, index: u32) -> u64 {
-    let size = ld_weak(root_record.wrapping_add(root::SLOT_SIZE)) as u32;
-    lane_memory.wrapping_add(scratch::OUTBOX).wrapping_add((index as u64).wrapping_mul(size as u64))
-}
-
-/// Stamps and delivers what the lane's handler staged; returns how many messages are dead (their entries say why in
-/// the low half of word 0) with the number of spilled ones in the high half.
-#[gpu_fn]
-pub fn commit(root_record: u64, lane_memory: u64) -> u32 {
-    let count = staged(lane_memory);
-    let mut outcome = 0u32;
-    let mut abroad = false;
-    let mut index = 0u32;
-    while index < count {
-        let entry = outbox_entry(root_record, lane_memory, index);
-        // The actor's clock and the slots' size are loaded anew for every message: registers are scarcer.
-        let address = ld_weak(lane_memory.wrapping_add(scratch::ACTOR));
-        let now = ld_weak(lane_memory.wrapping_add(scratch::NOW));
-        let stamp = clock::send(ld_weak(address.wrapping_add(actor::HLC)), now);
-        st_weak(address.wrapping_add(actor::HLC), stamp);
-        st_weak(entry.wrapping_add(slot::HLC), stamp);
-        st_weak(entry.wrapping_add(slot::CORR), 0);
-        let high = queue::high_half(ld_weak(entry));
-        let fate = deliver(root_record, entry, high);
-        if fate == SPILLED {
-            outcome = outcome.wrapping_add(0x1_0000);
-        } else if fate != DELIVERED {
-            outcome = outcome.wrapping_add(1);
-        } else {
-            abroad = abroad
-                || worker_of(ld_weak(entry.wrapping_add(slot::ACTOR))) != crate::device::worker() as u64;
-        }
-        st_weak(entry, queue::sequence_word(fate as u64, high));
-        index = index.wrapping_add(1);
-    }
-    if abroad {
-        wake_receivers(root_record, lane_memory, count);
-    }
-    outcome
-}
-
-/// Puts one message into its inbox, or behind the others in the spill ring; returns [`DELIVERED`], [`SPILLED`] or the
-/// fault code of a dead letter.
-#[gpu_fn]
-pub fn deliver(root_record: u64, entry: u64, high: u32) -> u32 {
-    let target = ld_weak(entry.wrapping_add(slot::ACTOR));
-    if !is_routable(root_record, target) {
-        return fault::code::UNKNOWN_ACTOR;
-    }
-    let mine = worker_record(root_record, crate::device::worker() as u64);
-    // Once something waits in the spill ring, all later messages queue behind it: that keeps their order.
-    if ld_relaxed_gpu(ld_weak(mine.wrapping_add(worker::SPILL_TICKET)))
-        == ld_weak(mine.wrapping_add(worker::SPILL_HEAD))
-        && deliver_direct(root_record, entry, high, target)
-    {
-        return DELIVERED;
-    }
-    let size = ld_weak(root_record.wrapping_add(root::SLOT_SIZE));
-    let spill = ld_weak(mine.wrapping_add(worker::SPILL));
-    let capacity = ld_weak(root_record.wrapping_add(root::SPILL_CAPACITY));
-    let ticket = queue::claim(ld_weak(mine.wrapping_add(worker::SPILL_TICKET)), spill, capacity, size);
-    if ticket == FULL {
-        return fault::code::MAILBOX_FULL;
-    }
-    let at = queue::slot_at(spill, capacity, size, ticket);
-    queue::copy_slot(at, entry, size);
-    queue::publish_gpu(at, ticket, high);
-    SPILLED
-}
-
-/// Puts one message into the device inbox of its receiver's worker, unless that is full.
-#[gpu_fn]
-pub fn deliver_direct(root_record: u64, entry: u64, high: u32, target: u64) -> bool {
-    let size = ld_weak(root_record.wrapping_add(root::SLOT_SIZE));
-    let receiver = worker_record(root_record, worker_of(target));
-    let inbox = ld_weak(receiver.wrapping_add(worker::DEVICE_INBOX));
-    let capacity = ld_weak(root_record.wrapping_add(root::DEVICE_CAPACITY));
-    let ticket = queue::claim(ld_weak(receiver.wrapping_add(worker::DEVICE_TICKET)), inbox, capacity, size);
-    if ticket == FULL {
-        return false;
-    }
-    let at = queue::slot_at(inbox, capacity, size, ticket);
-    queue::copy_slot(at, entry, size);
-    queue::publish_gpu(at, ticket, high);
-    true
-}
-
-/// Wakes the workers that sleep although the lane's outbox had messages for them.
-#[gpu_fn]
-pub fn wake_receivers(root_record: u64, lane_memory: u64, count: u32) {
-    // Pairs with the fence of a worker that announces its sleep and then looks at its inbox once more.
-    fence_sc_sys();
-    let mut asleep = 0u64;
-    let mut index = 0u32;
-    while index < count {
-        let target = ld_weak(outbox_entry(root_record, lane_memory, index).wrapping_add(slot::ACTOR));
-        if is_routable(root_record, target) {
-            let receiver = ld_weak(worker_record(root_record, worker_of(target)).wrapping_add(worker::LINE));
-            asleep |= ld_relaxed_sys(receiver.wrapping_add(line::SLEEPING));
-        }
-        index = index.wrapping_add(1);
-    }
-    if asleep != 0 {
-        signal_workers();
-    }
-}
-
 /// The stamp of a completion that the lane is about to write: a send of its actor.
 #[gpu_fn]
-pub fn completion_stamp(lane_memory: u64) -> u64 {
+pub fn completion_stamp(lane_memory: u64, message: u64) -> u64 {
     let now = ld_weak(lane_memory.wrapping_add(scratch::NOW));
     let address = ld_weak(lane_memory.wrapping_add(scratch::ACTOR));
     if address == 0 {
         // No actor, no clock: later than the message is all that can be said.
-        return clock::send(ld_weak(lane_memory.wrapping_add(scratch::MESSAGE + slot::HLC)), now);
+        return clock::send(ld_weak(message.wrapping_add(slot::HLC)), now);
     }
     let stamp = clock::send(ld_weak(address.wrapping_add(actor::HLC)), now);
     st_weak(address.wrapping_add(actor::HLC), stamp);

@@ -7,16 +7,21 @@
 
 use super::clock;
 use super::message::{self, ACTIVATED, FAULTED, REPLIED};
+use super::outgoing::{self, is_stuck};
 use super::queue;
 use crate::abi::{completion, control, corr, cx, fault, line, root, scratch, slot, worker};
 use crate::device::{
-    ballot, fence_sc_sys, global_timer, lane, lanes, ld_acquire_sys, ld_relaxed_gpu, ld_relaxed_sys, ld_weak,
-    match_any, nanosleep, shfl, signal_host, st_relaxed_sys, st_release_sys, st_weak, sync_warp,
+    ballot, fence_sc_sys, global_timer, lane, lanes, ld_acquire_sys, ld_relaxed_sys, ld_weak, match_any, nanosleep,
+    shfl, signal_host, st_relaxed_sys, st_release_sys, st_weak, sync_warp,
 };
 use gpu_actor_macros::gpu_fn;
 
 /// Passes between two looks at the control block.
 const BURST: u32 = 64;
+/// Where a batch comes from: its slots are given back accordingly.
+const FROM_LOCAL: u32 = 0;
+const FROM_DEVICE: u32 = 1;
+const FROM_HOST: u32 = 2;
 /// Empty passes before a worker announces its sleep.
 const SPINS: u32 = 52;
 /// Nanoseconds of the shortest nap, between empty passes. It doubles every [`DOUBLING`] passes, so that a worker which nobody
@@ -56,45 +61,6 @@ pub fn prepare_lane(root_record: u64, lane_memory: u64, me: u64) {
     st_weak(record.wrapping_add(cx::WORKER), me | (lane() as u64).wrapping_shl(32));
     st_weak(record.wrapping_add(cx::OUTBOX), lane_memory.wrapping_add(scratch::OUTBOX));
     st_weak(record.wrapping_add(cx::SLOT_SIZE), ld_weak(root_record.wrapping_add(root::SLOT_SIZE)));
-}
-
-/// Sends what waits in the spill ring, oldest first, until an inbox is full. One lane's work.
-#[gpu_fn]
-pub fn flush_spill(root_record: u64, mine: u64) {
-    let spill = ld_weak(mine.wrapping_add(worker::SPILL));
-    let ticket = ld_weak(mine.wrapping_add(worker::SPILL_TICKET));
-    let size = ld_weak(root_record.wrapping_add(root::SLOT_SIZE));
-    let capacity = ld_weak(root_record.wrapping_add(root::SPILL_CAPACITY));
-    let mut at = ld_weak(mine.wrapping_add(worker::SPILL_HEAD));
-    let mut asleep = 0u64;
-    while at != ld_relaxed_gpu(ticket) {
-        let entry = queue::slot_at(spill, capacity, size, at);
-        let word = queue::ready_gpu(entry, at);
-        if word == 0 {
-            break;
-        }
-        let target = ld_weak(entry.wrapping_add(slot::ACTOR));
-        if !message::deliver_direct(root_record, entry, queue::high_half(word), target) {
-            break;
-        }
-        queue::release_gpu(entry, at, capacity);
-        at = at.wrapping_add(1);
-        fence_sc_sys();
-        let receiver = ld_weak(
-            message::worker_record(root_record, message::worker_of(target)).wrapping_add(worker::LINE),
-        );
-        asleep |= ld_relaxed_sys(receiver.wrapping_add(line::SLEEPING));
-    }
-    if asleep != 0 {
-        crate::device::signal_workers();
-    }
-    st_weak(mine.wrapping_add(worker::SPILL_HEAD), at);
-}
-
-/// Whether something waits in the spill ring. Nobody but this warp writes into it, so all lanes see the same.
-#[gpu_fn]
-pub fn is_stuck(mine: u64) -> bool {
-    ld_relaxed_gpu(constant(mine, worker::SPILL_TICKET)) != constant(mine, worker::SPILL_HEAD)
 }
 
 /// Writes one completion: waits for a free slot, fills it, publishes it.
@@ -230,12 +196,13 @@ pub fn work(root_record: u64) {
     let lane_memory = ld_weak(root_record.wrapping_add(root::SCRATCH))
         .wrapping_add(index.wrapping_mul(ld_weak(root_record.wrapping_add(root::SCRATCH_STRIDE))));
     let reply = lane_memory.wrapping_add(scratch::CX + cx::REPLY);
-    let mail = lane_memory.wrapping_add(scratch::MESSAGE);
     prepare_lane(root_record, lane_memory, me);
 
     // Where the last launch left off; before the first one the host wrote the beginning.
     let mut host_head = constant(mine, worker::HOST_HEAD) as u32;
     let mut device_head = constant(mine, worker::DEVICE_HEAD) as u32;
+    let mut local_head = constant(mine, worker::LOCAL_HEAD) as u32;
+    let mut local_tail = constant(mine, worker::LOCAL_TAIL) as u32;
     let mut completions = constant(mine, worker::COMPLETED) as u32;
     let mut stuck = is_stuck(mine);
     let mut idle = 0u32;
@@ -281,54 +248,74 @@ pub fn work(root_record: u64) {
         if running {
             st_weak(lane_memory.wrapping_add(scratch::NOW), read_clock(root_record, mine, mask));
             while work < BURST {
-                // 2. Spilled sends first, then this device's inbox, then the host's.
+                // 2. Spilled sends first, then the worker's own, then those of this device, then the host's. The first passes
+                // of a burst begin further behind, so that who comes last gets its turn whatever the others send.
                 if stuck {
+                    let mut behind = local_tail as u64;
                     if my_lane == 0 {
-                        flush_spill(root_record, mine);
+                        behind = outgoing::flush_spill(root_record, mine, local_head, local_tail) as u64;
                     }
+                    local_tail = shfl(mask, behind, 0) as u32;
                     sync_warp(mask);
                     stuck = is_stuck(mine);
                 }
-                let ticket = device_head.wrapping_add(my_lane) as u64;
-                let at = queue::slot_at(
-                    constant(mine, worker::DEVICE_INBOX),
-                    constant(root_record, root::DEVICE_CAPACITY),
-                    constant(root_record, root::SLOT_SIZE),
-                    ticket,
-                );
-                let mut word = queue::ready_gpu(at, ticket);
-                let mut waiting = leading(ballot(mask, word != 0));
-                if waiting != 0 {
+                let waits = local_tail.wrapping_sub(local_head);
+                let mut from = FROM_DEVICE;
+                let mut at = lane_memory.wrapping_add(scratch::MESSAGE);
+                let mut word = 0u64;
+                let mut waiting = 0u32;
+                if work > 1 && waits != 0 {
+                    from = FROM_LOCAL;
+                    if my_lane < waits {
+                        at = outgoing::local_slot(root_record, mine, local_head.wrapping_add(my_lane));
+                        word = ld_weak(at);
+                    }
+                    waiting = ballot(mask, my_lane < waits);
+                }
+                if waiting == 0 && work != 0 {
+                    let ticket = device_head.wrapping_add(my_lane) as u64;
+                    let device_at = queue::slot_at(
+                        constant(mine, worker::DEVICE_INBOX),
+                        constant(root_record, root::DEVICE_CAPACITY),
+                        constant(root_record, root::SLOT_SIZE),
+                        ticket,
+                    );
+                    word = queue::ready_gpu(device_at, ticket);
+                    waiting = leading(ballot(mask, word != 0));
                     if my_lane < waiting.count_ones() {
-                        queue::copy_slot(mail, at, constant(root_record, root::SLOT_SIZE));
-                        queue::release_gpu(at, ticket, constant(root_record, root::DEVICE_CAPACITY));
+                        at = device_at;
                     }
-                    device_head = device_head.wrapping_add(waiting.count_ones());
-                } else {
-                    if stuck {
-                        break;
-                    }
-                    let host_ticket = host_head.wrapping_add(my_lane) as u64;
+                }
+                if waiting == 0 && !stuck {
+                    from = FROM_HOST;
+                    let ticket = host_head.wrapping_add(my_lane) as u64;
                     let host_at = queue::slot_at(
                         constant(mine, worker::HOST_INBOX),
                         constant(root_record, root::HOST_CAPACITY),
                         constant(root_record, root::SLOT_SIZE),
-                        host_ticket,
+                        ticket,
                     );
-                    word = queue::ready_sys(host_at, host_ticket);
+                    word = queue::ready_sys(host_at, ticket);
                     waiting = leading(ballot(mask, word != 0));
-                    if waiting == 0 {
-                        break;
-                    }
+                    // Copied at once: the host's memory may be behind a bus, which is crossed once for all words of all
+                    // lanes and not whenever a handler reads one.
                     if my_lane < waiting.count_ones() {
-                        queue::copy_slot(mail, host_at, constant(root_record, root::SLOT_SIZE));
-                        queue::release_sys(host_at, host_ticket, constant(root_record, root::HOST_CAPACITY));
+                        queue::copy_slot(at, host_at, constant(root_record, root::SLOT_SIZE));
+                        queue::release_sys(host_at, ticket, constant(root_record, root::HOST_CAPACITY));
                     }
                     host_head = host_head.wrapping_add(waiting.count_ones());
                 }
-                let method = queue::high_half(word);
                 work = work.wrapping_add(1);
-                worked = worked.wrapping_add(waiting.count_ones());
+                if waiting == 0 {
+                    // The first two passes did not look everywhere.
+                    if work > 2 || (work == 2 && waits == 0) {
+                        break;
+                    }
+                    continue;
+                }
+                let method = queue::high_half(word);
+                let taken = waiting.count_ones();
+                worked = worked.wrapping_add(taken);
 
                 // 3. Rounds: of the messages to one actor, the first in ring order runs, the others wait.
                 let mut completed = false;
@@ -336,7 +323,7 @@ pub fn work(root_record: u64) {
                     let pending = (waiting.wrapping_shr(my_lane) & 1) != 0;
                     let mut key = u64::MAX.wrapping_sub(my_lane as u64);
                     if pending {
-                        key = ld_weak(mail.wrapping_add(slot::ACTOR));
+                        key = ld_weak(at.wrapping_add(slot::ACTOR));
                     }
                     let group = match_any(mask, key);
                     // Among the waiting ones only: whatever an id's bits are, some waiting lane leads its group.
@@ -345,80 +332,29 @@ pub fn work(root_record: u64) {
                     let mut outcome = 0u32;
                     let mut sends = 0u32;
                     if runs {
-                        outcome = message::run(root_record, lane_memory, method);
-                        sends = message::staged(lane_memory);
+                        outcome = message::run(root_record, lane_memory, at, method);
+                        sends = outgoing::staged(lane_memory);
                     }
                     sync_warp(mask);
 
-                    // 4. Sends: counted before they can be seen.
-                    let mut senders = ballot(mask, sends != 0);
-                    if senders != 0 {
-                        let mut sent = 0u64;
-                        while senders != 0 {
-                            sent = sent.wrapping_add(shfl(mask, sends as u64, senders.trailing_zeros()));
-                            senders &= senders.wrapping_sub(1);
-                        }
-                        if my_lane == 0 {
-                            let total = count_up(mine, worker::SENT, sent);
-                            st_release_sys(constant(mine, worker::LINE).wrapping_add(line::SENT), total);
-                        }
-                        sync_warp(mask);
-                        let mut fate = 0u32;
-                        if sends != 0 {
-                            fate = message::commit(root_record, lane_memory);
-                        }
-                        sync_warp(mask);
-                        let mut unlucky = ballot(mask, fate != 0);
-                        if unlucky != 0 {
-                            let mut spilled = 0u64;
-                            let mut dead = 0u64;
-                            while unlucky != 0 {
-                                let lost = shfl(mask, fate as u64, unlucky.trailing_zeros());
-                                spilled = spilled.wrapping_add(lost.wrapping_shr(16));
-                                dead = dead.wrapping_add(lost & 0xffff);
-                                unlucky &= unlucky.wrapping_sub(1);
-                            }
-                            if my_lane == 0 {
-                                count_up(mine, worker::SPILLED, spilled);
-                                count_up(mine, worker::DEAD_LETTERS, dead);
-                            }
-                            stuck = stuck || spilled != 0;
-                            // Dead letters: entry by entry over all lanes.
-                            let mut entry = 0u32;
-                            while ballot(mask, entry < sends) != 0 {
-                                let letter = message::outbox_entry(root_record, lane_memory, entry);
-                                let mut reason = message::DELIVERED;
-                                if entry < sends {
-                                    reason = ld_weak(letter) as u32;
-                                }
-                                let lost = reason != message::DELIVERED && reason != message::SPILLED;
-                                let losers = ballot(mask, lost);
-                                if lost {
-                                    let unknown = queue::high_half(ld_weak(letter));
-                                    // The record takes the place of the payload: the message goes nowhere else.
-                                    let words = letter.wrapping_add(slot::HEADER);
-                                    st_weak(
-                                        words.wrapping_add(fault::CODE_SITE),
-                                        message::NO_SITE.wrapping_shl(32) | (reason as u64),
-                                    );
-                                    st_weak(words.wrapping_add(fault::METHOD), unknown as u64);
-                                    complete(
-                                        root_record,
-                                        mine,
-                                        completions.wrapping_add(rank(losers)) as u64,
-                                        completion::DEAD_LETTER,
-                                        letter,
-                                        ld_weak(letter.wrapping_add(slot::HLC)),
-                                        0,
-                                        words,
-                                        fault::SIZE,
-                                    );
-                                }
-                                completions = completions.wrapping_add(losers.count_ones());
-                                completed = completed || losers != 0;
-                                entry = entry.wrapping_add(1);
-                            }
-                        }
+                    // 4. Sends.
+                    if ballot(mask, sends != 0) != 0 {
+                        let fates = outgoing::commit(
+                            root_record,
+                            mine,
+                            lane_memory,
+                            mask,
+                            sends,
+                            local_head,
+                            local_tail,
+                            stuck,
+                            completions,
+                        );
+                        let dead = (fates.wrapping_shr(outgoing::DEAD_SHIFT) as u32) & 0x7fff_ffff;
+                        local_tail = fates as u32;
+                        stuck = stuck || (fates & outgoing::STUCK) != 0;
+                        completions = completions.wrapping_add(dead);
+                        completed = completed || dead != 0;
                     }
 
                     // 5. Replies and faults, and first messages: what most tells have nothing of.
@@ -429,7 +365,7 @@ pub fn work(root_record: u64) {
                         if answers {
                             let mut kind = completion::REPLY;
                             let mut bytes = constant(root_record, root::SLOT_SIZE).wrapping_sub(slot::HEADER);
-                            let mut correlation = ld_weak(mail.wrapping_add(slot::CORR));
+                            let mut correlation = ld_weak(at.wrapping_add(slot::CORR));
                             if faults {
                                 kind = completion::FAULT;
                                 bytes = fault::SIZE;
@@ -447,8 +383,8 @@ pub fn work(root_record: u64) {
                                 mine,
                                 completions.wrapping_add(rank(votes)) as u64,
                                 kind,
-                                mail,
-                                message::completion_stamp(lane_memory),
+                                at,
+                                message::completion_stamp(lane_memory, at),
                                 correlation,
                                 reply,
                                 bytes,
@@ -466,6 +402,17 @@ pub fn work(root_record: u64) {
                     }
                 }
                 sync_warp(mask);
+                // What was read in place is given back now.
+                if from == FROM_LOCAL {
+                    local_head = local_head.wrapping_add(taken);
+                }
+                if from == FROM_DEVICE {
+                    if my_lane < taken {
+                        let ticket = device_head.wrapping_add(my_lane) as u64;
+                        queue::release_gpu(at, ticket, constant(root_record, root::DEVICE_CAPACITY));
+                    }
+                    device_head = device_head.wrapping_add(taken);
+                }
                 if completed && my_lane == 0 {
                     wake_poller(constant(root_record, root::CONTROL));
                 }
@@ -478,6 +425,8 @@ pub fn work(root_record: u64) {
             if worked != 0 && my_lane == 0 {
                 let handled = count_up(mine, worker::HANDLED, worked as u64);
                 let my_line = constant(mine, worker::LINE);
+                // What stayed here counts as sent before it counts as handled.
+                st_relaxed_sys(my_line.wrapping_add(line::SENT), constant(mine, worker::SENT));
                 st_relaxed_sys(my_line.wrapping_add(line::SPILLED), constant(mine, worker::SPILLED));
                 st_relaxed_sys(my_line.wrapping_add(line::ACTIVATED), constant(mine, worker::ACTIVATED));
                 st_release_sys(my_line.wrapping_add(line::HANDLED), handled);
@@ -536,6 +485,8 @@ pub fn work(root_record: u64) {
             if my_lane == 0 {
                 st_weak(mine.wrapping_add(worker::HOST_HEAD), host_head as u64);
                 st_weak(mine.wrapping_add(worker::DEVICE_HEAD), device_head as u64);
+                st_weak(mine.wrapping_add(worker::LOCAL_HEAD), local_head as u64);
+                st_weak(mine.wrapping_add(worker::LOCAL_TAIL), local_tail as u64);
                 st_weak(mine.wrapping_add(worker::COMPLETED), completions as u64);
                 let my_line = constant(mine, worker::LINE);
                 st_relaxed_sys(my_line.wrapping_add(line::HEARTBEAT), constant(mine, worker::HEARTBEAT));

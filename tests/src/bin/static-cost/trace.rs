@@ -134,6 +134,7 @@ impl Memory<'_> {
             (worker::SPILL, self.ring(&[])?),
             (worker::LINE, self.zeroed(line::SIZE)?),
             (worker::SPILL_TICKET, self.zeroed(LINE)?),
+            (worker::LOCAL, self.zeroed(CAPACITY * self.slot_size)?),
             (worker::CLOCK_SEQ, u64::MAX),
         ];
         let scratch_stride = (scratch::OUTBOX + OUTBOX * self.slot_size).next_multiple_of(LINE);
