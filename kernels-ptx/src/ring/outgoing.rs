@@ -14,8 +14,8 @@ use super::queue::{self, FULL};
 use super::worker::{complete, constant, count_up, rank};
 use crate::abi::{actor, completion, cx, fault, line, root, scratch, slot, worker};
 use crate::device::{
-    ballot, fence_sc_sys, lane, ld_relaxed_gpu, ld_relaxed_sys, ld_weak, signal_workers, st_release_sys, st_weak,
-    sync_warp,
+    ballot, fence_sc_sys, lane, ld_relaxed_gpu, ld_relaxed_sys, ld_weak, signal_workers, st_release_sys,
+    st_weak, sync_warp,
 };
 use gpu_actor_macros::gpu_fn;
 
@@ -50,7 +50,10 @@ pub fn outbox_entry(root_record: u64, lane_memory: u64, index: u32) -> u64 {
 #[gpu_fn]
 pub fn stamp(lane_memory: u64, entry: u64) {
     let address = ld_weak(lane_memory.wrapping_add(scratch::ACTOR));
-    let sent = clock::send(ld_weak(address.wrapping_add(actor::HLC)), ld_weak(lane_memory.wrapping_add(scratch::NOW)));
+    let sent = clock::send(
+        ld_weak(address.wrapping_add(actor::HLC)),
+        ld_weak(lane_memory.wrapping_add(scratch::NOW)),
+    );
     st_weak(address.wrapping_add(actor::HLC), sent);
     st_weak(entry.wrapping_add(slot::HLC), sent);
     st_weak(entry.wrapping_add(slot::CORR), 0);

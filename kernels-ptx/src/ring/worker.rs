@@ -11,8 +11,8 @@ use super::outgoing::{self, is_stuck};
 use super::queue;
 use crate::abi::{completion, control, corr, cx, fault, line, root, scratch, slot, worker};
 use crate::device::{
-    ballot, fence_sc_sys, global_timer, lane, lanes, ld_acquire_sys, ld_relaxed_sys, ld_weak, match_any, nanosleep,
-    shfl, signal_host, st_relaxed_sys, st_release_sys, st_weak, sync_warp,
+    ballot, fence_sc_sys, global_timer, lane, lanes, ld_acquire_sys, ld_relaxed_sys, ld_weak, match_any,
+    nanosleep, shfl, signal_host, st_relaxed_sys, st_release_sys, st_weak, sync_warp,
 };
 use gpu_actor_macros::gpu_fn;
 
