@@ -70,11 +70,21 @@ fn atomics_spell_out_order_and_scope() {
     let lines = instructions(functions);
     let atomics: Vec<_> = lines.iter().filter(|line| line.starts_with("atom")).collect();
     assert_eq!(atomics.len(), 2);
-    assert!(atomics.iter().all(|line| line.starts_with("atom.acq_rel.gpu.")), "{atomics:?}");
-    for order in ["ld.relaxed.gpu.u64", "ld.relaxed.sys.u64", "ld.acquire.gpu.u64", "ld.acquire.sys.u64"] {
+    assert!(atomics.iter().all(|line| line.starts_with("atom.acq_rel.gpu.global.")), "{atomics:?}");
+    for order in [
+        "ld.relaxed.gpu.global.u64",
+        "ld.relaxed.sys.global.u64",
+        "ld.acquire.gpu.global.u64",
+        "ld.acquire.sys.global.u64",
+    ] {
         assert_eq!(lines.iter().filter(|line| line.starts_with(order)).count(), 1, "{order}");
     }
-    for order in ["st.relaxed.gpu.u64", "st.relaxed.sys.u64", "st.release.gpu.u64", "st.release.sys.u64"] {
+    for order in [
+        "st.relaxed.gpu.global.u64",
+        "st.relaxed.sys.global.u64",
+        "st.release.gpu.global.u64",
+        "st.release.sys.global.u64",
+    ] {
         assert_eq!(lines.iter().filter(|line| line.starts_with(order)).count(), 1, "{order}");
     }
 }
@@ -85,11 +95,11 @@ fn copies_are_not_byte_by_byte() {
     let large: Vec<_> = support::memory().into_iter().filter(|f| f.symbol() == "h_large_copy").collect();
     let lines = instructions(large);
     assert_eq!(
-        lines.iter().filter(|line| line.starts_with("st.u64")).count(),
+        lines.iter().filter(|line| line.starts_with("st.u64") || line.starts_with("st.global.u64")).count(),
         25 + 1,
         "200 bytes and the fault word"
     );
-    assert!(!lines.iter().any(|line| line.starts_with("st.u8")));
+    assert!(!lines.iter().any(|line| line.starts_with("st.u8") || line.starts_with("st.global.u8")));
 }
 
 /// The text depends on the functions alone.
