@@ -15,7 +15,7 @@ use kernels_ptx::abi::slot;
 use kernels_ptx::lang::{GpuData, layout::Size};
 
 use crate::actor::MethodInfo;
-use crate::asks::{Outcome, Ticket};
+use crate::asks::{End, Outcome, Ticket};
 use crate::error::{Error, Result};
 use crate::id::RawId;
 use crate::refs::Target;
@@ -266,45 +266,48 @@ impl<R> AskStamped<R> {
         }
     }
 
-    fn begin(&mut self) -> Result<(RawId, Ticket)> {
+    fn begin(&mut self, waker: &Waker) -> Result<()> {
         let id = self.message.target.resolve()?;
         let system = &self.message.target.system;
         let timeout = u64::try_from(self.timeout().as_nanos()).unwrap_or(u64::MAX);
         let deadline = system.coarse_now().saturating_add(timeout);
+        // The waker goes in before the message goes out, so that no reply can come in between.
         let ticket = system
             .asks
-            .allocate(deadline)
+            .allocate(deadline, Some(waker.clone()))
             .map_err(|_| Error::TooManyAsks { limit: system.settings.config.max_pending_asks })?;
         self.state = State::Unsent(id, ticket);
         system.expect_reply(deadline);
-        Ok((id, ticket))
+        Ok(())
     }
 
-    fn finish(&mut self, outcome: &Outcome) -> Result<Stamped<R>>
-    where
-        R: GpuData,
-    {
-        self.leave_queue();
-        self.state = State::Done;
+    fn fail(&self, end: End) -> Error {
         let (target, method) = (&self.message.target, self.message.method);
-        Err(match *outcome {
-            Outcome::Reply { hlc, ref payload } => {
-                let bytes = &bytemuck::cast_slice(payload)[..Size::<R>::OF];
-                return Ok(Stamped { value: R::decode(bytes), stamp: hlc });
-            }
-            Outcome::Fault { actor, code_site, method } => {
+        match end {
+            End::Fault { actor, code_site, method } => {
                 let fault = target.system.fault(RawId(actor), code_site, method);
                 tracing::debug!(%fault, "a handler faulted");
                 fault.into()
             }
-            Outcome::TimedOut => {
+            End::TimedOut => {
                 let after = self.timeout();
                 tracing::warn!(actor = %target, handler = method.name, ?after, "no reply in time");
                 Error::Timeout { actor: target.to_string(), handler: method.name, after }
             }
-            Outcome::Drift(source) => Error::Clock { actor: target.to_string(), source },
-            Outcome::Lost => target.system.stopped(),
-        })
+            End::Drift(source) => Error::Clock { actor: target.to_string(), source },
+            End::Lost | End::Reply { .. } => target.system.stopped(),
+        }
+    }
+}
+
+/// The reply, where it lies in the table, or how the ask ended without one.
+fn read<R: GpuData>(outcome: &Outcome) -> Result<Stamped<R>, End> {
+    match outcome.end {
+        End::Reply { hlc } => {
+            let bytes = &bytemuck::cast_slice(&outcome.payload)[..Size::<R>::OF];
+            Ok(Stamped { value: R::decode(bytes), stamp: hlc })
+        }
+        end => Err(end),
     }
 }
 
@@ -312,18 +315,23 @@ impl<R: GpuData> Future for AskStamped<R> {
     type Output = Result<Stamped<R>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if matches!(self.state, State::New)
-            && let Err(error) = self.begin()
-        {
-            self.state = State::Done;
-            return Poll::Ready(Err(error));
-        }
-        let (State::Unsent(_, ticket) | State::Sent(ticket)) = self.state else {
-            panic!("an ask was polled after it had ended");
-        };
-        // The waker goes in before the message goes out, so that no reply can come in between.
-        if let Poll::Ready(outcome) = self.message.target.system.asks.poll(ticket, cx.waker()) {
-            return Poll::Ready(self.finish(&outcome));
+        match self.state {
+            State::New => {
+                if let Err(error) = self.begin(cx.waker()) {
+                    self.state = State::Done;
+                    return Poll::Ready(Err(error));
+                }
+            }
+            State::Unsent(_, ticket) | State::Sent(ticket) => {
+                if let Poll::Ready(ended) =
+                    self.message.target.system.asks.poll(ticket, cx.waker(), read::<R>)
+                {
+                    self.leave_queue();
+                    self.state = State::Done;
+                    return Poll::Ready(ended.map_err(|end| self.fail(end)));
+                }
+            }
+            State::Done => panic!("an ask was polled after it had ended"),
         }
         let Self { message, state, place, .. } = &mut *self;
         if let State::Unsent(id, ticket) = *state

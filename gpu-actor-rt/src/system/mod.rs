@@ -10,7 +10,7 @@ mod running;
 mod slices;
 mod waiters;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -442,6 +442,11 @@ impl Inner {
 
     /// Wakes the poller if it would sleep beyond `time`.
     pub(crate) fn wake_poller_before(&self, time: u64) {
+        fence(Ordering::SeqCst);
+        self.wake_poller_after_fence(time);
+    }
+
+    fn wake_poller_after_fence(&self, time: u64) {
         if self.poller.sleeps_beyond(time) {
             self.running.launched().signal_host();
         }
@@ -450,8 +455,12 @@ impl Inner {
     /// An ask is about to be sent: wakes the poller if it would sleep beyond the ask's deadline, or, on a device that does not
     /// wake it for the reply, if it would not look for one soon.
     pub(crate) fn expect_reply(&self, deadline: u64) {
-        let soon = if self.running.launched().has_events() { u64::MAX } else { self.monotonic() };
-        self.wake_poller_before(deadline.min(soon.saturating_add(poller::SPACE.as_nanos() as u64)));
+        // Between the ask's entry, which is written, and the two words that are read here: one of the two sides sees the
+        // other (`Asks::announce`, `PollerLink::sleeps_beyond`).
+        fence(Ordering::SeqCst);
+        self.asks.announce(deadline);
+        let soon = if self.running.launched().has_events() { u64::MAX } else { self.coarse_now() };
+        self.wake_poller_after_fence(deadline.min(soon.saturating_add(poller::SPACE.as_nanos() as u64)));
     }
 
     /// Waits until the poller has taken what is in the rings; `false` if it has left.

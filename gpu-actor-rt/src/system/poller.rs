@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use kernels_ptx::abi::{completion, control, line};
 
 use super::Inner;
-use crate::asks::{Outcome, Ticket};
+use crate::asks::{End, Ticket};
 use crate::device::{DeviceError, LaunchStatus};
 use crate::fault::Fault;
 use crate::hlc::{self, Calibration};
@@ -54,9 +54,9 @@ impl PollerLink {
         self.passes.load(Ordering::Acquire)
     }
 
-    /// Whether the poller sleeps beyond `time`. The caller has published its reason before.
+    /// Whether the poller sleeps beyond `time`. The caller has published its reason before, and a sequentially consistent fence
+    /// lies between.
     pub(crate) fn sleeps_beyond(&self, time: u64) -> bool {
-        fence(Ordering::SeqCst);
         self.wake_at.load(Ordering::Relaxed) > time
     }
 
@@ -277,16 +277,15 @@ impl Inner {
         let (code_site, method) = (done.payload[0], done.payload[1]);
         match (done.kind, ticket) {
             (completion::REPLY, Some(ticket)) => {
-                let outcome = match self.clock.receive(done.hlc, now) {
-                    Ok(_) => Outcome::Reply { hlc: done.hlc, payload: done.payload },
-                    Err(error) => Outcome::Drift(error),
+                match self.clock.receive(done.hlc, now) {
+                    Ok(_) => self.asks.reply(ticket, done.hlc, |payload| *payload = done.payload),
+                    Err(error) => self.asks.end(ticket, End::Drift(error)),
                 };
-                self.asks.complete(ticket, outcome);
             }
             (completion::FAULT, Some(ticket)) => {
                 // A stamp beyond the bound must not enter the clock; the fault is news all the same.
                 let _ = self.clock.receive(done.hlc, now);
-                self.asks.complete(ticket, Outcome::Fault { actor: done.actor, code_site, method });
+                self.asks.end(ticket, End::Fault { actor: done.actor, code_site, method });
             }
             (completion::FAULT, None) => {
                 let fault = self.fault(RawId(done.actor), code_site, method);

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
+mod asks;
 mod memory;
 
 use gpu_actor_rt::__private::ring::{Completion, Completions, Envelope, Inbox, Shape, wants_doorbell};
