@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::id::RawId;
 use crate::refs::Target;
 use crate::ring::{PAYLOAD_WORDS, Refused};
-use crate::system::Place;
+use crate::system::{Inner, Place};
 
 /// A call that has not been sent yet. Await it for the reply, or [`tell`](Self::tell) it.
 ///
@@ -57,14 +57,14 @@ use crate::system::Place;
 /// ```
 #[must_use = "a call does nothing until it is awaited or told"]
 pub struct Call<R> {
-    message: Prepared,
+    pub(crate) message: Prepared,
     timeout: Option<Duration>,
     reply: PhantomData<fn() -> R>,
 }
 
 /// A message and whom it is for.
-struct Prepared {
-    target: Arc<Target>,
+pub(crate) struct Prepared {
+    pub(crate) target: Arc<Target>,
     method: &'static MethodInfo,
     payload: [u64; PAYLOAD_WORDS],
     words: u8,
@@ -106,8 +106,7 @@ impl<R: GpuData> Call<R> {
     /// [`Error::Full`] when the mailbox is full, [`Error::Stopped`] when the system has stopped; the message was not sent.
     #[inline]
     pub fn tell(self) -> Result<()> {
-        let id = self.message.target.resolve()?;
-        self.message.post(id, 0).map_err(|refused| self.message.refused(refused))
+        self.message.tell()
     }
 
     /// Sends the message without waiting for a reply, but waits for space in the mailbox.
@@ -144,8 +143,29 @@ impl<R> fmt::Debug for Call<R> {
 
 impl Prepared {
     #[inline]
-    fn post(&self, id: RawId, corr: u64) -> Result<(), Refused> {
-        self.target.system.post(id, self.method.id, corr, &self.payload[..usize::from(self.words)])
+    pub(crate) fn tell(&self) -> Result<()> {
+        let id = self.target.resolve()?;
+        self.post(id, 0, true).map_err(|refused| self.refused(refused))
+    }
+
+    fn payload(&self) -> &[u64] {
+        &self.payload[..usize::from(self.words)]
+    }
+
+    /// Posts; without the bell, the caller rings it.
+    #[inline]
+    fn post(&self, id: RawId, corr: u64, bell: bool) -> Result<(), Refused> {
+        let system = &self.target.system;
+        if bell {
+            return system.post(id, self.method.id, corr, self.payload());
+        }
+        self.post_quietly(id, corr, system.stamp())
+    }
+
+    /// Posts with a stamp of the target's system, without the bell.
+    #[inline]
+    pub(crate) fn post_quietly(&self, id: RawId, corr: u64, hlc: u64) -> Result<(), Refused> {
+        self.target.system.post_quietly(id, self.method.id, corr, self.payload(), hlc)
     }
 
     /// Posts, or registers the waker to be woken when there is space.
@@ -155,13 +175,14 @@ impl Prepared {
         corr: u64,
         place: &mut Place,
         waker: &Waker,
+        bell: bool,
     ) -> Poll<Result<(), Refused>> {
-        match self.post(id, corr) {
+        match self.post(id, corr, bell) {
             Err(Refused::Full) => {
                 let system = &self.target.system;
                 system.waiters[id.worker() as usize].register(place, waker);
                 // Between the first try and the registration a slot may have become free.
-                match self.post(id, corr) {
+                match self.post(id, corr, bell) {
                     Err(Refused::Full) => {
                         system.wake_poller_for_space();
                         Poll::Pending
@@ -174,7 +195,7 @@ impl Prepared {
     }
 
     #[cold]
-    fn refused(&self, refused: Refused) -> Error {
+    pub(crate) fn refused(&self, refused: Refused) -> Error {
         match refused {
             Refused::Full => Error::Full {
                 actor: self.target.to_string(),
@@ -202,7 +223,7 @@ impl Future for TellWait {
             Some(waits) => waits,
             None => waits.insert((message.target.resolve()?, Place::default())),
         };
-        message.post_or_wait(*id, 0, place, cx.waker()).map_err(|refused| message.refused(refused))
+        message.post_or_wait(*id, 0, place, cx.waker(), true).map_err(|refused| message.refused(refused))
     }
 }
 
@@ -315,6 +336,25 @@ impl<R: GpuData> Future for AskStamped<R> {
     type Output = Result<Stamped<R>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.step(cx, true)
+    }
+}
+
+impl<R: GpuData> AskStamped<R> {
+    /// Whether the message is in the mailbox, and the reply not here.
+    pub(crate) fn is_sent(&self) -> bool {
+        matches!(self.state, State::Sent(_))
+    }
+
+    /// Tells whose bell is due for the message.
+    pub(crate) fn ring(&self, bell: impl FnOnce(u32, &Inner)) {
+        if let Ok(id) = self.message.target.resolve() {
+            bell(id.worker(), &self.message.target.system);
+        }
+    }
+
+    /// As [`poll`](Future::poll); without the bell, the caller rings it when the message is sent.
+    pub(crate) fn step(&mut self, cx: &mut Context<'_>, bell: bool) -> Poll<Result<Stamped<R>>> {
         match self.state {
             State::New => {
                 if let Err(error) = self.begin(cx.waker()) {
@@ -333,9 +373,9 @@ impl<R: GpuData> Future for AskStamped<R> {
             }
             State::Done => panic!("an ask was polled after it had ended"),
         }
-        let Self { message, state, place, .. } = &mut *self;
+        let Self { message, state, place, .. } = self;
         if let State::Unsent(id, ticket) = *state
-            && let Poll::Ready(posted) = message.post_or_wait(id, ticket.corr(), place, cx.waker())
+            && let Poll::Ready(posted) = message.post_or_wait(id, ticket.corr(), place, cx.waker(), bell)
         {
             message.target.system.waiters[id.worker() as usize].forget(place);
             *state = State::Sent(ticket);

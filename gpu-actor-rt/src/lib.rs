@@ -80,6 +80,7 @@ pub use key::Key;
 pub use refs::ActorRef;
 pub use stats::Stats;
 pub use system::ActorSystem;
+pub use system::many::{AskMany, TellManyError};
 
 /// What a program imports: `use gpu_actor_rt::prelude::*;`.
 pub mod prelude {

@@ -4,6 +4,7 @@
 //! is in the count that the error names; a system that is dropped ends its kernel and hangs on nothing.
 
 mod directory;
+pub(crate) mod many;
 mod memory;
 mod poller;
 mod running;
@@ -429,15 +430,37 @@ impl Inner {
     /// Sends a message; rings the worker's bell if it sleeps.
     #[inline]
     pub(crate) fn post(&self, actor: RawId, method: u32, corr: u64, payload: &[u64]) -> Result<(), Refused> {
-        let worker = actor.worker();
-        let memory = &self.running.memory;
-        let message =
-            Envelope { method, actor: actor.0, hlc: self.clock.tick(coarse::wall()), corr, payload };
-        memory.inboxes[worker as usize].push(&message)?;
-        if wants_doorbell(&memory.lines[worker as usize]) {
+        self.post_quietly(actor, method, corr, payload, self.stamp())?;
+        self.ring(actor.worker());
+        Ok(())
+    }
+
+    /// The stamp of a message that is sent now.
+    #[inline]
+    pub(crate) fn stamp(&self) -> u64 {
+        self.clock.tick(coarse::wall())
+    }
+
+    /// Sends a message with a stamp of this system's clock; the caller rings the worker's bell afterwards.
+    #[inline]
+    pub(crate) fn post_quietly(
+        &self,
+        actor: RawId,
+        method: u32,
+        corr: u64,
+        payload: &[u64],
+        hlc: u64,
+    ) -> Result<(), Refused> {
+        let message = Envelope { method, actor: actor.0, hlc, corr, payload };
+        self.running.memory.inboxes[actor.worker() as usize].push(&message)
+    }
+
+    /// Wakes a worker if it sleeps, after messages to it.
+    #[inline]
+    pub(crate) fn ring(&self, worker: u32) {
+        if wants_doorbell(&self.running.memory.lines[worker as usize]) {
             self.running.launched().doorbell(worker);
         }
-        Ok(())
     }
 
     /// Wakes the poller if it would sleep beyond `time`.

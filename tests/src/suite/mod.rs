@@ -14,6 +14,7 @@ mod differential;
 mod faults;
 pub mod kinds;
 mod lifecycle;
+mod many;
 mod order;
 
 use std::pin::Pin;
@@ -125,6 +126,7 @@ fn every_behaviour() -> Vec<Behaviour> {
         differential::all,
         faults::all,
         lifecycle::all,
+        many::all,
         order::all,
     ];
     rooms.iter().flat_map(|room| room()).collect()

@@ -278,3 +278,30 @@ fn clock_stamps_are_never_given_twice() {
         assert_eq!(stamps.len(), 4, "a stamp was given twice");
     });
 }
+
+/// A batch's stamp is later than what happened at the clock before, and no other has it.
+#[test]
+fn stamps_of_a_batch_are_unique_and_follow_what_happened_before() {
+    check(3, || {
+        let clock = Arc::new(Clock::<HostWord>::new(1 << 40));
+        let other = {
+            let clock = Arc::clone(&clock);
+            thread::spawn(move || {
+                let mut batch = clock.batch();
+                [batch.tick(|| 5 << 10), clock.tick(5 << 10), batch.tick(|| 5 << 10)]
+            })
+        };
+        let mut batch = clock.batch();
+        let first = batch.tick(|| 5 << 10);
+        let between = clock.receive(first + 99, 5 << 10).unwrap();
+        let mine = [first, between, batch.tick(|| 5 << 10)];
+        let other = other.join().unwrap();
+        for stamps in [mine, other] {
+            assert!(stamps.is_sorted(), "{stamps:?}");
+        }
+        let mut stamps: Vec<_> = mine.into_iter().chain(other).collect();
+        stamps.sort_unstable();
+        stamps.dedup();
+        assert_eq!(stamps.len(), 6, "a stamp was given twice");
+    });
+}
