@@ -119,6 +119,30 @@ pub fn copy_slot(to: u64, from: u64, size: u64) {
     );
 }
 
+/// As [`copy_slot`], from memory that is far away: of the first 64 bytes all words are loaded before the first is stored, so
+/// that a device waits once, and needs more registers.
+#[gpu_fn]
+pub fn fetch_slot(to: u64, from: u64, size: u64) {
+    let actor = ld_weak(from.wrapping_add(slot::ACTOR));
+    let stamp = ld_weak(from.wrapping_add(slot::HLC));
+    let correlation = ld_weak(from.wrapping_add(slot::CORR));
+    let first = ld_weak(from.wrapping_add(slot::HEADER));
+    let second = ld_weak(from.wrapping_add(slot::HEADER + 8));
+    let third = ld_weak(from.wrapping_add(slot::HEADER + 16));
+    let fourth = ld_weak(from.wrapping_add(slot::HEADER + 24));
+    st_weak(to.wrapping_add(slot::ACTOR), actor);
+    st_weak(to.wrapping_add(slot::HLC), stamp);
+    st_weak(to.wrapping_add(slot::CORR), correlation);
+    st_weak(to.wrapping_add(slot::HEADER), first);
+    st_weak(to.wrapping_add(slot::HEADER + 8), second);
+    st_weak(to.wrapping_add(slot::HEADER + 16), third);
+    st_weak(to.wrapping_add(slot::HEADER + 24), fourth);
+    if size > slot::CLASSES[0] {
+        let done = slot::CLASSES[0];
+        copy_payload(to.wrapping_add(done), from.wrapping_add(done), size.wrapping_sub(done));
+    }
+}
+
 /// Copies a slot's payload of `bytes`, rounded up to 32: every class of slots has room for that. Two words are loaded before
 /// the first is stored, so that a device waits for memory once and not twice.
 #[gpu_fn]

@@ -18,10 +18,17 @@ use gpu_actor_macros::gpu_fn;
 
 /// Passes between two looks at the control block.
 const BURST: u32 = 64;
-/// Where a batch comes from: its slots are given back accordingly.
+/// What a worker remembers of the last pass: how many messages it took, in the low 8 bits, where they came from, and [`OWED`].
+/// One word, since registers are scarce. First: nowhere, or the private queue.
 const FROM_LOCAL: u32 = 0;
-const FROM_DEVICE: u32 = 1;
-const FROM_HOST: u32 = 2;
+/// From the device inbox.
+const FROM_DEVICE: u32 = 0x100;
+/// From the host inbox.
+const FROM_HOST: u32 = 0x200;
+/// Where they came from.
+const FROM: u32 = 0x300;
+/// Since the last fence the host has been sent what its poller may sleep through.
+const OWED: u32 = 0x1000;
 /// Empty passes before a worker announces its sleep.
 const SPINS: u32 = 52;
 /// Nanoseconds of the shortest nap, between empty passes. It doubles every [`DOUBLING`] passes, so that a worker which nobody
@@ -94,14 +101,20 @@ pub fn complete(
     queue::publish_sys(at, ticket, kind);
 }
 
+/// Wakes the host's poller if it is seen to sleep.
+#[gpu_fn]
+pub fn nudge_poller(control_block: u64) {
+    if ld_relaxed_sys(control_block.wrapping_add(control::POLLER_SLEEPING)) != 0 {
+        signal_host();
+    }
+}
+
 /// Wakes the host's poller if it sleeps.
 #[gpu_fn]
 pub fn wake_poller(control_block: u64) {
     // Pairs with the fence of a poller that announces its sleep and then looks at the rings once more.
     fence_sc_sys();
-    if ld_relaxed_sys(control_block.wrapping_add(control::POLLER_SLEEPING)) != 0 {
-        signal_host();
-    }
+    nudge_poller(control_block);
 }
 
 /// Announces that this worker is about to sleep; whatever it looks at afterwards is either there already or its producer
@@ -247,9 +260,11 @@ pub fn work(root_record: u64) {
         let mut worked = 0u32;
         if running {
             st_weak(lane_memory.wrapping_add(scratch::NOW), read_clock(root_record, mine, mask));
+            let mut last = FROM_HOST;
             while work < BURST {
                 // 2. Spilled sends first, then the worker's own, then those of this device, then the host's. The first passes
-                // of a burst begin further behind, so that who comes last gets its turn whatever the others send.
+                // of a burst begin further behind, so that who comes last gets its turn whatever the others send; and while
+                // the host's flow, the device's are looked for in every eighth pass.
                 if stuck {
                     let mut behind = local_tail as u64;
                     if my_lane == 0 {
@@ -272,7 +287,8 @@ pub fn work(root_record: u64) {
                     }
                     waiting = ballot(mask, my_lane < waits);
                 }
-                if waiting == 0 && work != 0 {
+                let looks = (last & FROM) != FROM_HOST || (work & 7) == 1;
+                if waiting == 0 && looks {
                     let ticket = device_head.wrapping_add(my_lane) as u64;
                     let device_at = queue::slot_at(
                         constant(mine, worker::DEVICE_INBOX),
@@ -300,35 +316,43 @@ pub fn work(root_record: u64) {
                     // Copied at once: the host's memory may be behind a bus, which is crossed once for all words of all
                     // lanes and not whenever a handler reads one.
                     if my_lane < waiting.count_ones() {
-                        queue::copy_slot(at, host_at, constant(root_record, root::SLOT_SIZE));
+                        st_weak(at, word);
+                        queue::fetch_slot(at, host_at, constant(root_record, root::SLOT_SIZE));
                         queue::release_sys(host_at, ticket, constant(root_record, root::HOST_CAPACITY));
                     }
                     host_head = host_head.wrapping_add(waiting.count_ones());
                 }
                 work = work.wrapping_add(1);
                 if waiting == 0 {
-                    // The first two passes did not look everywhere.
-                    if work > 2 || (work == 2 && waits == 0) {
+                    // Nothing, where this pass looked: is that everywhere?
+                    last &= OWED;
+                    if looks && (waits == 0 || work > 2) {
                         break;
                     }
                     continue;
                 }
                 let method = queue::high_half(word);
-                let taken = waiting.count_ones();
-                worked = worked.wrapping_add(taken);
+                last = (last & OWED) | from | waiting.count_ones();
+                worked = worked.wrapping_add(waiting.count_ones());
 
                 // 3. Rounds: of the messages to one actor, the first in ring order runs, the others wait.
                 let mut completed = false;
                 while waiting != 0 {
                     let pending = (waiting.wrapping_shr(my_lane) & 1) != 0;
-                    let mut key = u64::MAX.wrapping_sub(my_lane as u64);
-                    if pending {
-                        key = ld_weak(at.wrapping_add(slot::ACTOR));
+                    let mut runs = pending;
+                    if (waiting & waiting.wrapping_sub(1)) == 0 {
+                        // A lone message has no rival.
+                        waiting = 0;
+                    } else {
+                        let mut key = u64::MAX.wrapping_sub(my_lane as u64);
+                        if pending {
+                            key = ld_weak(at.wrapping_add(slot::ACTOR));
+                        }
+                        let group = match_any(mask, key);
+                        // Among the waiting ones only: whatever an id's bits are, some waiting lane leads its group.
+                        runs = pending && (group & waiting).trailing_zeros() == my_lane;
+                        waiting &= !ballot(mask, runs);
                     }
-                    let group = match_any(mask, key);
-                    // Among the waiting ones only: whatever an id's bits are, some waiting lane leads its group.
-                    let runs = pending && (group & waiting).trailing_zeros() == my_lane;
-                    waiting &= !ballot(mask, runs);
                     let mut outcome = 0u32;
                     let mut sends = 0u32;
                     if runs {
@@ -337,88 +361,108 @@ pub fn work(root_record: u64) {
                     }
                     sync_warp(mask);
 
-                    // 4. Sends.
-                    if ballot(mask, sends != 0) != 0 {
-                        let fates = outgoing::commit(
-                            root_record,
-                            mine,
-                            lane_memory,
-                            mask,
-                            sends,
-                            local_head,
-                            local_tail,
-                            stuck,
-                            completions,
-                        );
-                        let dead = (fates.wrapping_shr(outgoing::DEAD_SHIFT) as u32) & 0x7fff_ffff;
-                        local_tail = fates as u32;
-                        stuck = stuck || (fates & outgoing::STUCK) != 0;
-                        completions = completions.wrapping_add(dead);
-                        completed = completed || dead != 0;
-                    }
-
-                    // 5. Replies and faults, and first messages: what most tells have nothing of.
-                    if ballot(mask, outcome != message::DONE) != 0 {
-                        let faults = (outcome & FAULTED) != 0;
-                        let answers = faults || (outcome & REPLIED) != 0;
-                        let votes = ballot(mask, answers);
-                        if answers {
-                            let mut kind = completion::REPLY;
-                            let mut bytes = constant(root_record, root::SLOT_SIZE).wrapping_sub(slot::HEADER);
-                            let mut correlation = ld_weak(at.wrapping_add(slot::CORR));
-                            if faults {
-                                kind = completion::FAULT;
-                                bytes = fault::SIZE;
-                                st_weak(
-                                    reply.wrapping_add(fault::CODE_SITE),
-                                    ld_weak(lane_memory.wrapping_add(scratch::CX + cx::FAULT_CODE)),
-                                );
-                                st_weak(reply.wrapping_add(fault::METHOD), method as u64);
-                                if correlation.wrapping_shr(corr::KIND_SHIFT) != corr::KIND_ASK {
-                                    correlation = 0;
-                                }
-                            }
-                            complete(
+                    // 4. Most tells end here: no sends, no reply, no fault, and not their actor's first message.
+                    if ballot(mask, (outcome | sends) != 0) != 0 {
+                        if ballot(mask, sends != 0) != 0 {
+                            let fates = outgoing::commit(
                                 root_record,
                                 mine,
-                                completions.wrapping_add(rank(votes)) as u64,
-                                kind,
-                                at,
-                                message::completion_stamp(lane_memory, at),
-                                correlation,
-                                reply,
-                                bytes,
+                                lane_memory,
+                                mask,
+                                sends,
+                                local_head,
+                                local_tail,
+                                stuck,
+                                completions,
                             );
+                            let dead = (fates.wrapping_shr(outgoing::DEAD_SHIFT) as u32) & 0x7fff_ffff;
+                            local_tail = fates as u32;
+                            stuck = stuck || (fates & outgoing::STUCK) != 0;
+                            completions = completions.wrapping_add(dead);
+                            completed = completed || dead != 0;
                         }
-                        completions = completions.wrapping_add(votes.count_ones());
-                        completed = completed || votes != 0;
-                        let failures = ballot(mask, faults).count_ones();
-                        let activations = ballot(mask, (outcome & ACTIVATED) != 0).count_ones();
-                        if my_lane == 0 {
-                            count_up(mine, worker::FAULTED, failures as u64);
-                            count_up(mine, worker::HANDLED, 0u64.wrapping_sub(failures as u64));
-                            count_up(mine, worker::ACTIVATED, activations as u64);
+                        // 5. Replies and faults, and first messages.
+                        if ballot(mask, outcome != message::DONE) != 0 {
+                            let faults = (outcome & FAULTED) != 0;
+                            let answers = faults || (outcome & REPLIED) != 0;
+                            let votes = ballot(mask, answers);
+                            if answers {
+                                let mut kind = completion::REPLY;
+                                let mut bytes =
+                                    constant(root_record, root::SLOT_SIZE).wrapping_sub(slot::HEADER);
+                                let mut correlation = ld_weak(at.wrapping_add(slot::CORR));
+                                if faults {
+                                    kind = completion::FAULT;
+                                    bytes = fault::SIZE;
+                                    st_weak(
+                                        reply.wrapping_add(fault::CODE_SITE),
+                                        ld_weak(lane_memory.wrapping_add(scratch::CX + cx::FAULT_CODE)),
+                                    );
+                                    let method = queue::high_half(ld_weak(at)) as u64;
+                                    st_weak(reply.wrapping_add(fault::METHOD), method);
+                                    if correlation.wrapping_shr(corr::KIND_SHIFT) != corr::KIND_ASK {
+                                        correlation = 0;
+                                    }
+                                }
+                                complete(
+                                    root_record,
+                                    mine,
+                                    completions.wrapping_add(rank(votes)) as u64,
+                                    kind,
+                                    at,
+                                    message::completion_stamp(lane_memory, at),
+                                    correlation,
+                                    reply,
+                                    bytes,
+                                );
+                            }
+                            completions = completions.wrapping_add(votes.count_ones());
+                            completed = completed || votes != 0;
+                            let failures = ballot(mask, faults).count_ones();
+                            let activations = ballot(mask, (outcome & ACTIVATED) != 0).count_ones();
+                            if my_lane == 0 {
+                                count_up(mine, worker::FAULTED, failures as u64);
+                                count_up(mine, worker::HANDLED, 0u64.wrapping_sub(failures as u64));
+                                count_up(mine, worker::ACTIVATED, activations as u64);
+                            }
                         }
                     }
                 }
                 sync_warp(mask);
                 // What was read in place is given back now.
-                if from == FROM_LOCAL {
+                let taken = last & 0xff;
+                if (last & FROM) == FROM_LOCAL {
                     local_head = local_head.wrapping_add(taken);
                 }
-                if from == FROM_DEVICE {
+                if (last & FROM) == FROM_DEVICE {
                     if my_lane < taken {
                         let ticket = device_head.wrapping_add(my_lane) as u64;
                         queue::release_gpu(at, ticket, constant(root_record, root::DEVICE_CAPACITY));
                     }
                     device_head = device_head.wrapping_add(taken);
                 }
-                if completed && my_lane == 0 {
-                    wake_poller(constant(root_record, root::CONTROL));
+                // Whoever waits for a reply is woken at once, as a rule; without a fence the sleep of a poller that is just lying
+                // down may be missed, until the fence of the eighth pass or the burst's end.
+                if completed {
+                    last |= OWED;
+                    if my_lane == 0 {
+                        nudge_poller(constant(root_record, root::CONTROL));
+                    }
+                }
+                let turn = work & 7;
+                if turn == 0 && (last & OWED) != 0 {
+                    last &= !OWED;
+                    if my_lane == 0 {
+                        wake_poller(constant(root_record, root::CONTROL));
+                    }
                 }
                 if time_is_up(root_record, mine, mask) {
                     break;
                 }
+            }
+
+            if (last & OWED) != 0 && my_lane == 0 {
+                wake_poller(constant(root_record, root::CONTROL));
             }
 
             // 6. Counters, once a burst: finished work is reported after everything it caused.

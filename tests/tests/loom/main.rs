@@ -6,12 +6,14 @@
 mod asks;
 mod memory;
 
-use gpu_actor_rt::__private::ring::{Completion, Completions, Envelope, Inbox, Shape, wants_doorbell};
+use gpu_actor_rt::__private::ring::{
+    Completion, Completions, Envelope, Inbox, PollerBed, Shape, wants_doorbell,
+};
 use gpu_actor_rt::hlc::Clock;
-use kernels_ptx::abi::{line, slot};
+use kernels_ptx::abi::{control, line, slot};
 use kernels_ptx::device::{ld_weak, st_weak};
 use kernels_ptx::ring::queue::{self, FULL};
-use kernels_ptx::ring::worker::announce_sleep;
+use kernels_ptx::ring::worker::{announce_sleep, nudge_poller, wake_poller};
 use loom::thread;
 use memory::{HostWord, Model, Region};
 use std::sync::Arc;
@@ -21,7 +23,8 @@ const SHAPE: Shape = Shape { capacity: 2, slot_size: SIZE };
 /// Where the ticket counter and the worker's line are, behind two slots.
 const TICKET: u64 = 2 * SIZE;
 const LINE: u64 = TICKET + 128;
-const WORDS: u64 = (LINE + line::SIZE) / 8;
+const CONTROL: u64 = LINE + line::SIZE;
+const WORDS: u64 = (CONTROL + control::SIZE) / 8;
 
 /// Word 0 of the two slots, and all that is behind them, are control words.
 fn is_control(address: u64) -> bool {
@@ -230,6 +233,33 @@ fn no_message_is_slept_on() {
             let came = queue::ready_sys(0, 0) != 0;
             let rung = host.join().unwrap();
             assert!(came || rung, "the worker sleeps, the message is there, and nobody rings");
+        });
+    });
+}
+
+/// A worker nudges without a fence behind each batch, and fences behind the last: the poller may be late, never asleep for good.
+#[test]
+fn no_reply_is_slept_on() {
+    check(3, || {
+        let model = ring();
+        model.clone().run(|| {
+            let worker = thread::spawn(|| {
+                for ticket in 0..2 {
+                    queue::publish_sys(queue::slot_at(0, SHAPE.capacity, SIZE, ticket), ticket, 1);
+                    nudge_poller(CONTROL);
+                }
+                wake_poller(CONTROL);
+            });
+            // The poller: announces, looks once more at the last reply, and would sleep for good if it saw nothing.
+            let control = Region(model.clone(), CONTROL);
+            let bed = PollerBed::announce(&control);
+            let came = queue::ready_sys(queue::slot_at(0, SHAPE.capacity, SIZE, 1), 1) != 0;
+            worker.join().unwrap();
+            assert!(
+                came || model.signals() != 0,
+                "the poller sleeps, the reply is there, and nobody wakes it"
+            );
+            drop(bed);
         });
     });
 }

@@ -15,8 +15,8 @@ enum Word {
     Data(UnsafeCell<u64>),
 }
 
-/// Words from address 0 on.
-pub(crate) struct Model(Vec<Word>);
+/// Words from address 0 on, and the host's signals so far.
+pub(crate) struct Model(Vec<Word>, AtomicU64);
 
 // SAFETY: data words are loom cells, which check every access against the happens-before order.
 unsafe impl Send for Model {}
@@ -33,7 +33,7 @@ impl Model {
                 Word::Data(UnsafeCell::new(0))
             }
         };
-        Arc::new(Self((0..words).map(word).collect()))
+        Arc::new(Self((0..words).map(word).collect(), AtomicU64::new(0)))
     }
 
     fn control(&self, address: u64) -> &AtomicU64 {
@@ -61,6 +61,11 @@ impl Model {
 
     pub(crate) fn set(&self, address: u64, value: u64) {
         self.control(address).store(value, Ordering::Relaxed);
+    }
+
+    /// How often the device has signalled the host.
+    pub(crate) fn signals(&self) -> u64 {
+        self.1.load(Ordering::Relaxed)
     }
 
     /// Runs `f`, and every thread that it starts, with this memory behind the device's intrinsics.
@@ -101,6 +106,10 @@ impl Memory for Device {
 
     fn fence(&self) {
         fence(Ordering::SeqCst);
+    }
+
+    fn signal_host(&self) {
+        self.0.1.fetch_add(1, Ordering::Relaxed);
     }
 
     fn nanosleep(&self, _: u32) {

@@ -11,6 +11,7 @@
 //!
 //! Rules kept here: the same source gives the same figures; a figure that cannot be found is an error and never a guess.
 
+mod model;
 mod path;
 mod ptx;
 mod sass;
@@ -73,10 +74,12 @@ fn resources(of: &Assembled) -> String {
     format!("{}, {}, {}, {}", of.registers, of.stack, of.spilled, of.shared)
 }
 
-fn modules(tools: &Tools, with_handlers: &Ptx) -> Result<(String, Vec<Code>)> {
+/// The table of the modules, the machine code of the larger one for each target, and the warps of the one that is modelled.
+fn modules(tools: &Tools, with_handlers: &Ptx) -> Result<(String, Vec<Code>, u32)> {
     let mut table = head("module", "registers, stack, spilled, shared, instructions, warps");
     let alone = subject::ring(&[])?;
     let mut codes = Vec::new();
+    let mut modelled = 0;
     for (name, ptx) in
         [("ring kernel, no handlers", &alone), ("ring kernel, the examples' handlers", with_handlers)]
     {
@@ -87,13 +90,18 @@ fn modules(tools: &Tools, with_handlers: &Ptx) -> Result<(String, Vec<Code>)> {
             let (instructions, warps) = (code.count(&(0..u32::MAX)), warps(assembled.registers));
             write!(table, " {}, {instructions}, {warps} |", resources(&assembled))?;
             codes.push(code);
+            if target == model::TARGET {
+                modelled = warps;
+            }
         }
         table.push('\n');
     }
-    Ok((table, codes.split_off(TARGETS.len())))
+    Ok((table, codes.split_off(TARGETS.len()), modelled))
 }
 
-fn ways(ptx: &Ptx, codes: &[Code], walk: Option<&str>) -> Result<String> {
+/// The table of the messages, and what the model says of them.
+fn ways(ptx: &Ptx, codes: &[Code], warps: u32, walk: Option<&str>) -> Result<String> {
+    let mut modelled = Vec::new();
     let mut table = head("message", "instructions, memory, ordering");
     table = table.replacen("|---|", "|---|--:|", 1).replacen("| message |", "| message | PTX |", 1);
     let acts = ptx.acts();
@@ -105,6 +113,9 @@ fn ways(ptx: &Ptx, codes: &[Code], walk: Option<&str>) -> Result<String> {
             let steps = steps.map_err(|error| format!("{target}, {}: {error}", way.name))?;
             let cost = path::cost(code, &steps);
             write!(table, " {}, {}, {} |", cost.instructions, cost.memory, cost.ordering)?;
+            if target == model::TARGET {
+                modelled.push((way.name, cost));
+            }
             if walk == Some(way.name) {
                 println!("{target}: line of PTX, instruction");
                 for step in steps.iter().map(|step| &code.instructions[*step]) {
@@ -114,7 +125,7 @@ fn ways(ptx: &Ptx, codes: &[Code], walk: Option<&str>) -> Result<String> {
         }
         table.push('\n');
     }
-    Ok(table)
+    Ok(format!("{table}\n{}", model::table(&modelled, warps)?))
 }
 
 fn handlers(tools: &Tools) -> Result<String> {
@@ -135,8 +146,8 @@ fn handlers(tools: &Tools) -> Result<String> {
 fn run(options: &Options) -> Result<()> {
     let tools = Tools::find()?;
     let everything = subject::ring(&subject::types())?;
-    let (modules, codes) = modules(&tools, &everything)?;
-    let ways = ways(&everything, &codes, options.walk.as_deref())?;
+    let (modules, codes, warps) = modules(&tools, &everything)?;
+    let ways = ways(&everything, &codes, warps, options.walk.as_deref())?;
     let tables = format!("{modules}\n{ways}\n{}", handlers(&tools)?);
     let book = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../book/src/static-cost.md");
     let book = options.book.clone().unwrap_or_else(book);
