@@ -37,10 +37,14 @@ pub struct Config {
     pub(crate) max_pending_asks: u32,
     pub(crate) fault_history: usize,
     pub(crate) slice: Option<Duration>,
+    pub(crate) spin: Duration,
     pub(crate) device: DeviceChoice,
     pub(crate) soft: Option<SoftConfig>,
     pub(crate) actors: Option<Vec<fn() -> &'static ActorInfo>>,
 }
+
+/// How long an idle worker's thread watches for its doorbell.
+const SPIN: Duration = Duration::from_micros(20);
 
 impl Default for Config {
     fn default() -> Self {
@@ -60,6 +64,7 @@ impl Default for Config {
             max_pending_asks: 1 << 20,
             fault_history: 1024,
             slice: None,
+            spin: SPIN,
             device: DeviceChoice::Auto,
             soft: None,
             actors: None,
@@ -232,6 +237,25 @@ impl Config {
     /// ```
     pub fn soft(mut self, options: SoftConfig) -> Self {
         self.soft = Some(options);
+        self
+    }
+
+    /// How long the thread of a worker with nothing to do watches for its doorbell before it waits in the operating system's
+    /// kernel. Default 20 us.
+    ///
+    /// Meanwhile it keeps a core busy, and a message that comes finds it awake: sending it takes no system call, and nobody waits
+    /// until the thread is scheduled. Zero is for machines where every core is needed. For the software GPU; a GPU's workers
+    /// have their own ways to wait.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use gpu_actor_rt::Config;
+    ///
+    /// let frugal = Config::default().spin(Duration::ZERO);
+    /// # let _ = frugal;
+    /// ```
+    pub fn spin(mut self, spin: Duration) -> Self {
+        self.spin = spin;
         self
     }
 

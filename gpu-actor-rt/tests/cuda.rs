@@ -180,6 +180,7 @@ async fn nothing_of_the_seam_waits_for_a_ring_kernel() {
             lanes: 1,
             args: &[0],
             persistent: true,
+            spin: Duration::ZERO,
         };
         // SAFETY: it is refused.
         busy("a second persistent kernel", unsafe { this.launch(&request) }.map(drop));

@@ -173,8 +173,13 @@ pub mod root {
     pub const SCRATCH_STRIDE: u64 = 112;
     /// Word: nanoseconds of a launch's slice of time, after which every worker leaves; 0 if a launch has no end of its own.
     pub const SLICE: u64 = 120;
+    /// Word: empty passes before a worker announces its sleep, at most [`MOST_SPINS`]. None where the device has bells, which wake
+    /// a worker sooner than it would look; all of them where it has none.
+    pub const SPINS: u64 = 128;
+    /// The most that [`SPINS`] may be.
+    pub const MOST_SPINS: u64 = 52;
     /// Bytes of the record.
-    pub const SIZE: u64 = 128;
+    pub const SIZE: u64 = 136;
 }
 
 /// A lane's scratch memory (device memory): the handler's record, the copy of a message from the host, its outbox.

@@ -1,8 +1,8 @@
 //! Running the blocks of a launch on a worker thread: lanes as coroutines, and the scheduler of a block.
 //!
-//! A block lives on one thread. Its lanes run one at a time and give way only inside a host call ([`crate::host`]):
+//! A block is on one thread at a time (see [`crate::resident`] for which). Its lanes run one at a time and give way only inside a host call ([`crate::host`]):
 //! when they wait for others, sleep, or have gone around loops long enough that it is another lane's turn. A block of
-//! one lane never waits for its own lanes, and sleeps without leaving its coroutine.
+//! one lane never waits for its own lanes, and naps without leaving its coroutine.
 //!
 //! Rules kept here:
 //! - What a coroutine's stack holds while it is suspended needs no `Drop`: device code owns nothing, and host calls
@@ -25,6 +25,7 @@ use crate::check::{Checks, Locals};
 use crate::device::WARP_SIZE;
 use crate::error::Error;
 use crate::launch::{Shared, poll};
+use crate::resident;
 use crate::schedule::{self, Point, Turns};
 use crate::warp::{self, WarpOp};
 
@@ -120,8 +121,8 @@ pub(crate) struct Lane {
 impl Lane {
     /// The block this lane belongs to.
     pub(crate) fn block(&self) -> &Block<'_> {
-        // SAFETY: `run_block` sets the pointer to the block that owns this lane before any lane runs, and keeps the
-        // block in place and borrowed shared until the last coroutine is gone.
+        // SAFETY: `tell_lanes` sets the pointer to the block that owns this lane before any lane runs, and who calls it
+        // keeps the block in place and borrowed shared until the last coroutine is gone.
         unsafe { &*self.block.get() }
     }
 
@@ -150,7 +151,13 @@ impl Lane {
     pub(crate) fn polled(&self) {
         self.check_kill();
         let block = self.block();
+        if block.is_assisted() && block.assistant_tires() {
+            self.to_own_thread();
+        }
         if block.stalls_here() {
+            if block.is_assisted() {
+                self.to_own_thread();
+            }
             block.stall(self);
         }
         if block.turns.is_some() {
@@ -175,11 +182,19 @@ impl Lane {
         }
     }
 
+    /// An assistant ran the lane: from here on the block's own thread does.
+    fn to_own_thread(&self) {
+        self.block().tired.set(true);
+        self.suspend(State::Ready);
+        self.check_kill();
+    }
+
     pub(crate) fn sleep(&self, ns: u32) {
         let block = self.block();
-        if block.lanes.len() == 1 && block.turns.is_none() {
+        let alone = block.lanes.len() == 1 && block.turns.is_none();
+        if alone && !block.may_park(ns) && !block.is_assisted() {
             self.check_kill();
-            block.idle(ns, ns >= MAX_SLEEP_NS);
+            block.idle(ns);
         } else {
             self.suspend(State::Sleeping(ns));
         }
@@ -204,6 +219,23 @@ pub(crate) struct Block<'a> {
     pub(crate) checks: Option<Checks<'a>>,
     /// On a deterministic device.
     pub(crate) turns: Option<Rc<Turns>>,
+    /// Back-edges that the thread which assists has left for the block; 0 where its own thread runs it.
+    assist: Cell<u32>,
+    /// The assistant has had enough, or the block must wait for something: its own thread is to go on.
+    tired: Cell<bool>,
+    /// An event for the host that its assistant answers for.
+    signalled: Cell<bool>,
+}
+
+/// Why the lanes of a block are at rest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Halt {
+    /// They run no more. Whether each came to its end.
+    Ended(bool),
+    /// All that live sleep until somebody wakes the block.
+    Parked,
+    /// The block's own thread is to go on.
+    Tired,
 }
 
 pub(crate) type LaneCoroutine = Coroutine<(), (), (), DefaultStack>;
@@ -251,13 +283,50 @@ impl Block<'_> {
         lane.check_kill();
     }
 
+    /// Whether the block parks when all its lanes sleep for so long.
+    fn may_park(&self, ns: u32) -> bool {
+        ns >= MAX_SLEEP_NS && self.launch.config.park_sleepers
+    }
+
+    /// Another thread than the block's own runs it from here on, for at most so many back-edges.
+    pub(crate) fn begin_assist(&self, back_edges: u32) {
+        self.assist.set(back_edges);
+        self.tired.set(false);
+        self.signalled.set(false);
+        self.poll.fetch_or(poll::COUNTED, Ordering::Relaxed);
+    }
+
+    /// The assistant is done. The back-edges that it had left, and whether there was an event for the host.
+    pub(crate) fn end_assist(&self) -> (u32, bool) {
+        self.poll.fetch_and(!poll::COUNTED, Ordering::Relaxed);
+        self.tired.set(false);
+        (self.assist.take(), self.signalled.take())
+    }
+
+    fn is_assisted(&self) -> bool {
+        self.assist.get() != 0
+    }
+
+    /// A back-edge under an assistant: whether it was the last that it has time for.
+    fn assistant_tires(&self) -> bool {
+        // The last one stays: it says that there is an assistant.
+        let left = self.assist.get().saturating_sub(1).max(1);
+        self.assist.set(left);
+        left == 1
+    }
+
+    /// An event for the host: an assistant is of the host, and knows; else who waits for it is woken.
+    pub(crate) fn host_event(&self) {
+        if self.is_assisted() {
+            self.signalled.set(true);
+        } else {
+            self.launch.host_event();
+        }
+    }
+
     /// Nothing in the block can run before `ns` have passed.
-    fn idle(&self, ns: u32, may_park: bool) {
-        let token = self.launch.token(self.index);
-        match token {
-            Some(token) if may_park => {
-                token.park(None);
-            }
+    fn idle(&self, ns: u32) {
+        match self.launch.config.park_sleepers {
             _ if ns < SPIN_BELOW_NS => {
                 let spins = self.short_sleeps.get() + 1;
                 if spins < SPINS_IN_A_ROW {
@@ -269,12 +338,20 @@ impl Block<'_> {
                 }
                 std::thread::yield_now();
             }
-            None if ns >= SLEEP_FROM_NS => {
+            false if ns >= SLEEP_FROM_NS => {
                 std::thread::sleep(Duration::from_nanos(u64::from(ns.min(MAX_SLEEP_NS))));
             }
             _ => std::thread::yield_now(),
         }
         self.short_sleeps.set(0);
+    }
+
+    fn wake_sleepers(&self) {
+        for lane in &self.lanes {
+            if let State::Sleeping(_) = lane.state.get() {
+                lane.state.set(State::Ready);
+            }
+        }
     }
 
     /// Tells the lanes which block is theirs; it must stay where it is from now on.
@@ -318,6 +395,10 @@ impl<'a> Worker<'a> {
         Worker { launch, index, stacks: Vec::new() }
     }
 
+    pub(crate) fn launch(&self) -> &'a Shared {
+        self.launch
+    }
+
     /// Runs blocks until there are none left. Returns whether every block it took ran to its end.
     pub(crate) fn run(mut self) -> bool {
         let lanes: u32 = self.launch.config.block.iter().product();
@@ -330,7 +411,9 @@ impl<'a> Worker<'a> {
             return schedule::run(self, launch, schedule);
         }
         while let Some(block) = self.launch.take_block() {
-            if !self.run_block(block) {
+            let completed;
+            (self, completed) = resident::run_block(self, block);
+            if !completed {
                 return false;
             }
         }
@@ -357,6 +440,9 @@ impl<'a> Worker<'a> {
             stalled: Cell::new(false),
             checks: device.properties.mode.checked.then(|| Checks::new(device, total_shared)),
             turns,
+            assist: Cell::new(0),
+            tired: Cell::new(false),
+            signalled: Cell::new(false),
         };
         let grid = launch.config.grid;
         let ntid = launch.config.block;
@@ -397,30 +483,24 @@ impl<'a> Worker<'a> {
         (block, shared)
     }
 
-    fn run_block(&mut self, index: u32) -> bool {
-        let (block, _shared) = self.open_block(index, None);
-        let block = &block;
-        block.tell_lanes();
-        let mut coroutines: Vec<Option<LaneCoroutine>> = Vec::new();
-        coroutines.resize_with(block.lanes.len(), || None);
-        let completed = self.schedule(block, &mut coroutines);
-        self.abandon_all(coroutines);
-        completed
-    }
-
     /// Ends the lanes of a block that does not run on.
     pub(crate) fn abandon_all(&mut self, coroutines: Vec<Option<LaneCoroutine>>) {
         self.stacks.extend(coroutines.into_iter().flatten().map(abandon));
     }
 
-    /// Runs lanes until all have ended, the launch is to stop, or nothing can move.
-    fn schedule(&mut self, block: &Block<'_>, coroutines: &mut [Option<LaneCoroutine>]) -> bool {
+    /// Runs lanes until all have ended or sleep, the launch is to stop, nothing can move, or an assistant tires.
+    pub(crate) fn schedule(&mut self, block: &Block<'_>, coroutines: &mut [Option<LaneCoroutine>]) -> Halt {
+        // Whoever slept was woken, or nobody has run yet.
+        block.wake_sleepers();
         loop {
             let (mut ready, mut blocked) = (0, 0);
             let (mut sleepers, mut shortest) = (0, u32::MAX);
             for (lane, coroutine) in block.lanes.iter().zip(coroutines.iter_mut()) {
                 if matches!(lane.state.get(), State::New | State::Ready) && !self.resume(lane, coroutine) {
-                    return false;
+                    return Halt::Ended(false);
+                }
+                if block.tired.get() {
+                    return Halt::Tired;
                 }
                 // A lane may by now have made others ready that this pass has gone past; they are counted below
                 // only if they come later, so the count errs to the safe side by one extra pass.
@@ -435,28 +515,30 @@ impl<'a> Worker<'a> {
                 }
             }
             if block.killed() {
-                return false;
+                return Halt::Ended(false);
             }
             if ready + sleepers + blocked == 0 {
-                return true;
+                return Halt::Ended(true);
             }
             let movable = block.lanes.iter().any(|l| matches!(l.state.get(), State::New | State::Ready));
             if !movable {
                 if sleepers == 0 {
                     block.report_deadlock();
-                    return false;
+                    return Halt::Ended(false);
                 }
-                block.idle(shortest, shortest >= MAX_SLEEP_NS);
+                if block.may_park(shortest) {
+                    return Halt::Parked;
+                }
+                if block.is_assisted() {
+                    return Halt::Tired;
+                }
+                block.idle(shortest);
                 if block.killed() {
-                    return false;
+                    return Halt::Ended(false);
                 }
             }
             if sleepers > 0 {
-                for lane in &block.lanes {
-                    if let State::Sleeping(_) = lane.state.get() {
-                        lane.state.set(State::Ready);
-                    }
-                }
+                block.wake_sleepers();
             }
         }
     }
@@ -507,7 +589,7 @@ fn start(launch: &Shared, lane: &Lane, stack: DefaultStack) -> LaneCoroutine {
     lane.stack.set((bottom, top - bottom));
     let lane = std::ptr::from_ref(lane);
     Coroutine::with_stack(stack, move |yielder: &Yielder<(), ()>, ()| {
-        // SAFETY: the lane outlives its coroutine, which `run_block` drops first. `entry` is the compiled code of
+        // SAFETY: the lane outlives its coroutine, which whoever opened the block drops first. `entry` is the compiled code of
         // the launch's entry, whose function keeps it alive, and has the signature of `EntryCode`. That the program
         // touches only memory it may is the promise of whoever called `Device::launch`.
         unsafe {

@@ -162,7 +162,7 @@ unsafe extern "C" fn pmevent(at: *const Lane, event: u32) {
     let block = unsafe { lane(at) }.block();
     match event {
         0 => block.wake_others(),
-        1 => block.launch.host_event(),
+        1 => block.host_event(),
         _ => {}
     }
 }

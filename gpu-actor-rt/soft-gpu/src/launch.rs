@@ -20,6 +20,7 @@ use crate::device::DeviceInner;
 use crate::error::Error;
 use crate::fault::LaunchFaults;
 use crate::module::{Entry, Function};
+use crate::resident::Place;
 use crate::schedule::Trace;
 use crate::token::Token;
 
@@ -43,8 +44,11 @@ pub struct LaunchConfig {
     /// Without it blocks run in any order, and one may start only when another has ended.
     pub cooperative: bool,
     /// Whether a block all of whose live lanes sleep for the maximum of 1 ms parks, with no timeout, until
-    /// [`Launch::doorbell`], a `pmevent 0` of another block of the launch, or [`Launch::abort`].
+    /// [`Launch::doorbell`], a `pmevent 0` of another block of the launch, [`Launch::assist`], or [`Launch::abort`].
     pub park_sleepers: bool,
+    /// How long the thread of a parked block watches for what wakes it before it waits in the operating system's kernel. As long
+    /// as it watches, waking it takes no system call, and the thread uses its processor. Default: not at all.
+    pub spin: Duration,
 }
 
 impl LaunchConfig {
@@ -56,6 +60,7 @@ impl LaunchConfig {
             shared_bytes: 0,
             cooperative: false,
             park_sleepers: false,
+            spin: Duration::ZERO,
         }
     }
 
@@ -91,6 +96,13 @@ impl LaunchConfig {
     #[must_use]
     pub fn park_sleepers(mut self, park: bool) -> Self {
         self.park_sleepers = park;
+        self
+    }
+
+    /// Sets how long the thread of a parked block watches for what wakes it before it waits in the operating system's kernel.
+    #[must_use]
+    pub fn spin(mut self, spin: Duration) -> Self {
+        self.spin = spin;
         self
     }
 }
@@ -149,6 +161,16 @@ pub enum Status {
     Failed(Error),
 }
 
+/// What became of a block that [`Launch::assist`] ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Assisted {
+    /// The block has executed `pmevent 1`. The thread in [`Launch::wait_event`] was not woken for it: the caller knows.
+    pub signalled: bool,
+    /// The block has parked again. Else its own thread goes on with it, or it has ended.
+    pub parked: bool,
+}
+
 /// Bits of a worker's poll word. Device code looks at the word at each loop back-edge and asks the host if it is
 /// not zero.
 pub(crate) mod poll {
@@ -156,6 +178,8 @@ pub(crate) mod poll {
     pub(crate) const KILL: u32 = 1;
     /// The block has several lanes, which must take turns.
     pub(crate) const TURNS: u32 = 2;
+    /// A thread assists with the block, and wants to know how long it takes.
+    pub(crate) const COUNTED: u32 = 4;
 }
 
 /// A worker's poll word, alone in its cache line: it is read in every loop.
@@ -182,7 +206,7 @@ pub(crate) struct Shared {
     kill: AtomicBool,
     polls: Vec<PollWord>,
     /// One per block where blocks may park, else none.
-    tokens: Vec<Token>,
+    places: Vec<Place>,
     /// On a deterministic device: what its one thread parks on when all blocks have parked.
     any_block: Token,
     /// Blocks that the fault plan stalls, and after how many back-edges.
@@ -211,9 +235,9 @@ impl Shared {
         self.kill.load(Ordering::Acquire)
     }
 
-    /// The token on which `block` parks, where this launch lets blocks park.
-    pub(crate) fn token(&self, block: u32) -> Option<&Token> {
-        self.tokens.get(block as usize)
+    /// Where `block` parks, if this launch lets blocks park.
+    pub(crate) fn place(&self, block: u32) -> Option<&Place> {
+        self.places.get(block as usize)
     }
 
     /// The back-edges after which the fault plan stalls `block`, if it does.
@@ -235,8 +259,8 @@ impl Shared {
     }
 
     fn wake_block(&self, block: u32) {
-        if let Some(token) = self.token(block) {
-            token.notify();
+        if let Some(place) = self.place(block) {
+            place.seat.notify();
             if self.is_deterministic() {
                 self.any_block.notify();
             }
@@ -245,9 +269,9 @@ impl Shared {
 
     /// Wakes every block that has parked or is about to, except one.
     pub(crate) fn wake_blocks(&self, except: Option<u32>) {
-        for (block, token) in self.tokens.iter().enumerate() {
+        for (block, place) in self.places.iter().enumerate() {
             if except != Some(block as u32) {
-                token.notify();
+                place.seat.notify();
             }
         }
         if self.is_deterministic() {
@@ -417,8 +441,8 @@ impl Launch {
             next_block: AtomicU64::new(0),
             kill: AtomicBool::new(false),
             polls: (0..workers).map(|_| PollWord(AtomicU32::new(0))).collect(),
-            tokens: if config.park_sleepers {
-                (0..blocks).map(|_| Token::new()).collect()
+            places: if config.park_sleepers {
+                (0..blocks).map(|_| Place::default()).collect()
             } else {
                 Vec::new()
             },
@@ -492,6 +516,53 @@ impl Launch {
     /// not lost: the park then returns at once. Does nothing where blocks do not park or there is no such block.
     pub fn doorbell(&self, block: u32) {
         self.shared.wake_block(block);
+    }
+
+    /// Runs a block that has parked on the calling thread until it parks again, instead of waking its own thread and waiting for
+    /// it. None if there is nothing to run: the block runs already, was rung for, has ended, or never parks.
+    ///
+    /// The caller is not held for long: after some thousand loop back-edges, and as soon as the block naps or stalls, its own
+    /// thread goes on with it. No doorbell is lost by any of this. Blocks of a [deterministic](crate::Mode::deterministic)
+    /// device have one order and are never run so.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use soft_gpu::{Arg, Device, DeviceConfig, LaunchConfig};
+    ///
+    /// let device = Device::open(DeviceConfig::default())?;
+    /// let module = device.load_ptx(
+    ///     ".version 7.0
+    ///      .target sm_70
+    ///      .address_size 64
+    ///      .visible .entry count(.param .u64 at) {
+    ///        .reg .b64 %rd0;
+    ///        .reg .b32 %r0;
+    ///        ld.param.u64 %rd0, [at];
+    ///      again:
+    ///        atom.global.add.u32 %r0, [%rd0], 1;
+    ///        nanosleep.u32 1000000;
+    ///        bra again;
+    ///      }",
+    /// )?;
+    /// let count = device.alloc(4)?;
+    /// let config = LaunchConfig::new(1, 1).park_sleepers(true);
+    /// // SAFETY: the kernel touches the word that it is given, which outlives the launch.
+    /// let launch = unsafe { device.launch(&module.function("count")?, &config, &[Arg::U64(count.address())])? };
+    /// let assisted = loop {
+    ///     // Until it has parked for the first time.
+    ///     if let Some(assisted) = launch.assist(0) {
+    ///         break assisted;
+    ///     }
+    ///     std::thread::sleep(Duration::from_millis(1));
+    /// };
+    /// assert!(assisted.parked && !assisted.signalled);
+    /// let mut word = [0; 4];
+    /// device.copy_from_device(&mut word, count.address())?;
+    /// assert_eq!(u32::from_ne_bytes(word), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn assist(&self, block: u32) -> Option<Assisted> {
+        self.shared.place(block)?.assist()
     }
 
     /// What the launch did, on a [deterministic](crate::Mode::deterministic) device and once it is over.

@@ -269,7 +269,7 @@ fn next(launch: &Shared, turns: &Turns, residents: &[Resident<'_>]) -> Next {
             continue;
         }
         let parked = parks(launch, block);
-        if parked && launch.token(block.index).is_some_and(crate::token::Token::take) {
+        if parked && launch.place(block.index).is_some_and(|place| place.seat.take()) {
             for lane in &block.lanes {
                 if let State::Sleeping(_) = lane.state.get() {
                     lane.state.set(State::Ready);

@@ -119,6 +119,11 @@ pub trait Device: fmt::Debug + Send + Sync {
     fn copy_to_device(&self, address: u64, bytes: &[u8]) -> Result<(), DeviceError>;
     /// Copies from the device's memory; the range must be allocated.
     fn copy_from_device(&self, bytes: &mut [u8], address: u64) -> Result<(), DeviceError>;
+    /// Whether [`Launched::doorbell`] will wake workers here: see [`Launched::has_events`], which says it of a launch. A worker then
+    /// sleeps as soon as it has nothing to do.
+    fn has_bells(&self) -> bool {
+        false
+    }
     /// The device's timer (`%globaltimer`) now, in nanoseconds. [`DeviceError::Busy`] where that would disturb a running kernel,
     /// which can be asked instead.
     fn timer(&self) -> Result<u64, DeviceError>;
@@ -163,6 +168,9 @@ pub struct LaunchRequest<'a> {
     pub args: &'a [u64],
     /// Whether the entry is a persistent one: all blocks are resident, and sleepers park.
     pub persistent: bool,
+    /// How long the thread of a sleeping worker watches for its doorbell before it waits in the operating system's kernel.
+    /// Devices that have no such threads, or no doorbells, do nothing with it.
+    pub spin: Duration,
 }
 
 /// Memory of a device, given back on drop.
@@ -186,6 +194,20 @@ pub unsafe trait Allocation: fmt::Debug + Send + Sync {
     }
     /// The host's address of the same memory, for memory that both sides reach.
     fn host_ptr(&self) -> Option<NonNull<u8>>;
+}
+
+/// What [`Launched::assist`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Assist {
+    /// Nothing: the device cannot, or the worker does not sleep. It may need its doorbell.
+    No,
+    /// The worker ran on the calling thread, and sleeps again or goes on by itself.
+    Done {
+        /// It gave the host a signal meanwhile. [`Launched::wait_event`] was not woken for it: the caller acts on it, or passes it
+        /// on by [`Launched::signal_host`].
+        signalled: bool,
+    },
 }
 
 /// How a launch stands.
@@ -223,6 +245,12 @@ pub trait Launched: fmt::Debug + Send + Sync {
     }
     /// Wakes a sleeping worker.
     fn doorbell(&self, worker: u32);
+    /// Runs a sleeping worker on the calling thread until it sleeps again, where the device can; not for long, and blocking on
+    /// nothing. A worker that does not sleep, or was woken, runs by itself. No doorbell is lost by it.
+    fn assist(&self, worker: u32) -> Assist {
+        let _ = worker;
+        Assist::No
+    }
     /// Waits for a signal of the device (or of [`signal_host`](Self::signal_host)), at most for `timeout`. A signal given
     /// before the wait is not lost. Returns at the end of the launch as well.
     fn wait_event(&self, timeout: Option<Duration>);

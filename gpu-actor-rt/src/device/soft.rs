@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use kernels_ptx::module::VerifiedModule;
 
 use super::{
-    Allocation, Device, DeviceError, DeviceInfo, DeviceKind, Driver, LaunchRequest, LaunchStatus, Launched,
-    LoadReport, LoadedModule, MemoryInfo, MemoryKind,
+    Allocation, Assist, Device, DeviceError, DeviceInfo, DeviceKind, Driver, LaunchRequest, LaunchStatus,
+    Launched, LoadReport, LoadedModule, MemoryInfo, MemoryKind,
 };
 
 pub use soft_gpu::{DeviceConfig as SoftConfig, Mode as SoftMode, Schedule as SoftSchedule};
@@ -212,6 +212,10 @@ impl Device for Soft {
             .map_err(|error| self.failed(format!("copying {len} bytes from the device"), error))
     }
 
+    fn has_bells(&self) -> bool {
+        true
+    }
+
     fn timer(&self) -> Result<u64, DeviceError> {
         // `%globaltimer` of the software GPU is the host's wall clock.
         Ok(crate::hlc::now())
@@ -225,7 +229,8 @@ impl Device for Soft {
         let function = module.0.function(request.entry).map_err(failed)?;
         let config = soft_gpu::LaunchConfig::new(request.workers, request.lanes)
             .cooperative(request.persistent)
-            .park_sleepers(request.persistent);
+            .park_sleepers(request.persistent)
+            .spin(request.spin);
         let args: Vec<_> = request.args.iter().map(|arg| soft_gpu::Arg::U64(*arg)).collect();
         // SAFETY: the caller vouches for the arguments, as this method's contract asks.
         let launch = unsafe { self.device.launch(&function, &config, &args) }.map_err(failed)?;
@@ -312,6 +317,13 @@ impl Launched for SoftLaunch {
 
     fn doorbell(&self, worker: u32) {
         self.launch.doorbell(worker);
+    }
+
+    fn assist(&self, worker: u32) -> Assist {
+        match self.launch.assist(worker) {
+            Some(assisted) => Assist::Done { signalled: assisted.signalled },
+            None => Assist::No,
+        }
     }
 
     fn wait_event(&self, timeout: Option<Duration>) {

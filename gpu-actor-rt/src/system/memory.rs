@@ -182,6 +182,8 @@ impl Memory {
             (root::DRIFT_BOUND, u64::try_from(config.drift_bound.as_nanos()).unwrap_or(u64::MAX)),
             (root::SCRATCH, lane_memory),
             (root::SCRATCH_STRIDE, stride),
+            // Bells are sooner than any look.
+            (root::SPINS, if device.has_bells() { 0 } else { root::MOST_SPINS }),
             (
                 root::SLICE,
                 config.slice.map_or(0, |slice| u64::try_from(slice.as_nanos()).unwrap_or(u64::MAX)),

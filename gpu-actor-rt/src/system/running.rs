@@ -112,6 +112,7 @@ impl Running {
             memory: Arc::clone(&memory),
             workers: settings.workers,
             lanes: settings.config.lanes,
+            spin: settings.config.spin,
         };
         let launches = Arc::new(AtomicU64::new(0));
         let launched: Box<dyn Launched> = if let Some(slice) = settings.config.slice {

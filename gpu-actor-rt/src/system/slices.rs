@@ -30,6 +30,7 @@ pub(super) struct Launcher {
     pub(super) memory: Arc<Memory>,
     pub(super) workers: u32,
     pub(super) lanes: u32,
+    pub(super) spin: Duration,
 }
 
 impl Launcher {
@@ -41,6 +42,7 @@ impl Launcher {
             lanes: self.lanes,
             args: &[self.memory.root],
             persistent: true,
+            spin: self.spin,
         };
         // SAFETY: the root record names live allocations of `device`, laid out by `kernels_ptx::abi`, which the verified
         // module keeps to. They are owned by `memory`, and actors' chunks by the directory of `Running`, which drops the

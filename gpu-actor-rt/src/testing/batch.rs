@@ -156,6 +156,7 @@ impl<'a> Batch<'a> {
             lanes: 1,
             args,
             persistent: false,
+            spin: Duration::ZERO,
         };
         // SAFETY: the arguments name live allocations of this device with a record for each thread; they are dropped after
         // this function has seen the launch end (or has dropped it, which ends it).

@@ -29,8 +29,6 @@ const FROM_HOST: u32 = 0x200;
 const FROM: u32 = 0x300;
 /// Since the last fence the host has been sent what its poller may sleep through.
 const OWED: u32 = 0x1000;
-/// Empty passes before a worker announces its sleep.
-const SPINS: u32 = 52;
 /// Nanoseconds of the shortest nap, between empty passes. It doubles every [`DOUBLING`] passes, so that a worker which nobody
 /// wakes, as on hardware, is late by a fraction of the time that it had nothing to do.
 const NAP: u32 = 200;
@@ -40,7 +38,7 @@ const DOUBLING: u32 = 2;
 const SLEEP: u32 = 1_000_000;
 
 // The naps stay below the long sleep, at which the software GPU parks.
-const _: () = assert!(NAP << ((SPINS - 1) >> DOUBLING) < SLEEP);
+const _: () = assert!(NAP << ((root::MOST_SPINS - 1) >> DOUBLING) < SLEEP);
 
 /// The mask of the lanes that this worker has.
 #[gpu_fn]
@@ -483,7 +481,7 @@ pub fn work(root_record: u64) {
         }
         if worked != 0 {
             idle = 0;
-        } else if idle < SPINS || (stuck && running) {
+        } else if (idle as u64) < constant(root_record, root::SPINS) || (stuck && running) {
             // 7. Nothing to do. A worker with spilled sends waits for a peer, who rings no bell: it only naps.
             let mut nap = NAP;
             if !stuck {

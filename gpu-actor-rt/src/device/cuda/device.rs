@@ -291,6 +291,7 @@ impl CudaDevice {
             lanes: 1,
             args: &[self.timer.word.address()],
             persistent: false,
+            spin: Duration::ZERO,
         };
         let begun = Instant::now();
         // SAFETY: the argument is the address of a word of this device that lives as long as it.

@@ -156,6 +156,7 @@ impl Memory<'_> {
             (root::DRIFT_BOUND, 60_000_000_000),
             (root::SCRATCH, self.zeroed(scratch_stride)?),
             (root::SCRATCH_STRIDE, scratch_stride),
+            (root::SPINS, root::MOST_SPINS),
         ];
         self.record(root::SIZE, &root)
     }

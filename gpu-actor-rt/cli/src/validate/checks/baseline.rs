@@ -179,6 +179,7 @@ impl Baseline {
                 lanes: 1,
                 args: &args,
                 persistent: false,
+                spin: Duration::ZERO,
             };
             // SAFETY: the arguments name one state, one message, one context record and one status in live allocations of this
             // device, as the harness asks for a count of one; they outlive the launch, which is waited for here, and the host
