@@ -28,9 +28,9 @@ pub const LOCAL: u32 = 0xfffe;
 /// Fate of an entry to come: another worker's inbox.
 pub const ABROAD: u32 = 0xfffd;
 
-/// Bit of [`commit`]'s result: something waits in the spill ring now.
+/// Bit of [`commit()`]'s result: something waits in the spill ring now.
 pub const STUCK: u64 = 1 << 63;
-/// Shift of the dead letters in [`commit`]'s result. Below is the private queue's new tail.
+/// Shift of the dead letters in [`commit()`]'s result. Below is the private queue's new tail.
 pub const DEAD_SHIFT: u32 = 32;
 
 /// Messages that the lane's last handler staged.

@@ -119,7 +119,7 @@ pub fn copy_slot(to: u64, from: u64, size: u64) {
     );
 }
 
-/// As [`copy_slot`], from memory that is far away: of the first 64 bytes all words are loaded before the first is stored, so
+/// As [`copy_slot()`], from memory that is far away: of the first 64 bytes all words are loaded before the first is stored, so
 /// that a device waits once, and needs more registers.
 #[gpu_fn]
 pub fn fetch_slot(to: u64, from: u64, size: u64) {
