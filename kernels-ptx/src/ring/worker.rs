@@ -264,13 +264,18 @@ pub fn work(root_record: u64) {
                 // of a burst begin further behind, so that who comes last gets its turn whatever the others send; and while
                 // the host's flow, the device's are looked for in every eighth pass.
                 if stuck {
-                    let mut behind = local_tail as u64;
+                    // Whether that was all is lane 0's word, too: another lane might look when lane 0 is a pass ahead.
+                    let mut flushed = 0u64;
                     if my_lane == 0 {
-                        behind = outgoing::flush_spill(root_record, mine, local_head, local_tail) as u64;
+                        flushed = outgoing::flush_spill(root_record, mine, local_head, local_tail) as u64;
+                        if is_stuck(mine) {
+                            flushed |= outgoing::STUCK;
+                        }
                     }
-                    local_tail = shfl(mask, behind, 0) as u32;
+                    flushed = shfl(mask, flushed, 0);
                     sync_warp(mask);
-                    stuck = is_stuck(mine);
+                    local_tail = flushed as u32;
+                    stuck = (flushed & outgoing::STUCK) != 0;
                 }
                 let waits = local_tail.wrapping_sub(local_head);
                 let mut from = FROM_DEVICE;
