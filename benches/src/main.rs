@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p gpu-actor-benches -- jit [--rounds N] [--json FILE]
 //! cargo run --release -p gpu-actor-benches -- lower [--rounds N] [--json FILE]
+//! cargo run --release -p gpu-actor-benches -- worker [--rounds N] [--json FILE]
 //! ```
 //!
 //! Rules kept here: what is compared is the same source; the two sides take turns (A B A B), at least five rounds of
@@ -13,6 +14,7 @@ mod jit;
 mod lower;
 mod report;
 mod subjects;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,6 +37,8 @@ enum What {
     Jit(Common),
     /// Lowering, verifying and compiling an actor type with ten handlers, each time in a new process.
     Lower(Common),
+    /// One worker that works off a full inbox: nanoseconds per message on the device side.
+    Worker(Common),
     /// One measurement of `lower`, in this process.
     #[command(hide = true)]
     LowerOnce,
@@ -59,6 +63,10 @@ fn run(options: Options) -> Outcome<()> {
         }
         What::Lower(common) => {
             let report = lower::run(common.rounds.max(5))?;
+            (common, report)
+        }
+        What::Worker(common) => {
+            let report = worker::run(common.rounds.max(5))?;
             (common, report)
         }
     };

@@ -110,7 +110,7 @@ impl ActorType {
     /// When a handler cannot be lowered, or the type breaks a limit.
     pub fn ptx(&self) -> Result<String> {
         let types = registry::check(vec![self.0])?;
-        Ok(Program::of(types)?.ptx().to_owned())
+        Ok(Program::of(types, false)?.ptx().to_owned())
     }
 
     /// The PTX of its handlers alone, as [`testing::ptx`](crate::testing::ptx) gives it.

@@ -37,24 +37,28 @@ pub(crate) struct Method {
 }
 
 impl Program {
-    /// The program of a set of types; the same set gives the same program.
-    pub(crate) fn of(types: TypeSet) -> Result<Arc<Self>> {
-        type Programs = HashMap<Vec<usize>, Arc<Program>>;
+    /// The program of a set of types; the same set gives the same program. One that is for a `lone` lane runs only so, and
+    /// faster on a device that makes use of it.
+    pub(crate) fn of(types: TypeSet, lone: bool) -> Result<Arc<Self>> {
+        type Programs = HashMap<(Vec<usize>, bool), Arc<Program>>;
         static PROGRAMS: Mutex<Option<Programs>> = Mutex::new(None);
-        let key: Vec<usize> = types.iter().map(|info| std::ptr::from_ref(*info) as usize).collect();
+        let key = (types.iter().map(|info| std::ptr::from_ref(*info) as usize).collect(), lone);
         // Lowering under the lock: systems that start together do the work once.
         let mut programs = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
         let programs = programs.get_or_insert_default();
         if let Some(program) = programs.get(&key) {
             return Ok(Arc::clone(program));
         }
-        let program = Arc::new(Self::build(types)?);
+        let program = Arc::new(Self::build(types, lone)?);
         programs.insert(key, Arc::clone(&program));
         Ok(program)
     }
 
-    fn build(types: TypeSet) -> Result<Self> {
+    fn build(types: TypeSet, lone: bool) -> Result<Self> {
         let mut module = Module::new("gpu_actor");
+        if lone {
+            module.block(1);
+        }
         let mut methods = HashMap::new();
         let mut table = Vec::new();
         for (index, actor) in (1u32..).zip(&types) {

@@ -13,12 +13,13 @@ pub struct Module {
     name: String,
     functions: Vec<Function>,
     optimise: bool,
+    block: Option<u32>,
 }
 
 impl Module {
     /// An empty module. The name is for messages; it is not in the PTX.
     pub fn new(name: &str) -> Self {
-        Self { name: name.into(), functions: vec![], optimise: true }
+        Self { name: name.into(), functions: vec![], optimise: true, block: None }
     }
 
     /// Adds a function. The order of functions is the order in the PTX.
@@ -31,6 +32,23 @@ impl Module {
     /// either way, so this is for tests that compare the two and for reports.
     pub fn optimise(&mut self, yes: bool) -> &mut Self {
         self.optimise = yes;
+        self
+    }
+
+    /// The threads of a block, in one row, that all entries are for (`.reqntid`). A launch of any other shape is refused, and
+    /// a device's compiler may count on it: what lanes do together is nothing at all where there is one. Not said by
+    /// default.
+    ///
+    /// ```
+    /// use kernels_ptx::{builder::Builder, module::Module};
+    ///
+    /// let mut module = Module::new("alone");
+    /// module.add(Builder::kernel("alone", &[]).finish()?).block(1);
+    /// assert!(module.verify()?.ptx().contains(".reqntid 1, 1, 1"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn block(&mut self, threads: u32) -> &mut Self {
+        self.block = Some(threads);
         self
     }
 
@@ -59,7 +77,7 @@ impl Module {
 
     /// Checks every rule of the [IR](crate::ir), optimises, checks again and writes the PTX.
     pub fn verify(self) -> Result<VerifiedModule, VerifyError> {
-        let name = self.name.clone();
+        let (name, block) = (self.name.clone(), self.block);
         let functions = self.functions()?;
         let mut text = String::from(ptx::HEADER);
         text.push('\n');
@@ -73,7 +91,7 @@ impl Module {
             if i > 0 || !callable.is_empty() {
                 text.push('\n');
             }
-            text.push_str(&ptx::function(function));
+            text.push_str(&ptx::function(function, block));
         }
         let functions = functions.into_iter().map(|f| (f.symbol, f.kind, f.sites)).collect();
         Ok(VerifiedModule { name, text, functions })

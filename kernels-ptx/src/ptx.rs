@@ -79,11 +79,11 @@ fn bits_type(ty: ScalarType) -> &'static str {
     if ty.size() == 8 { "b64" } else { "b32" }
 }
 
-/// A function with its head and body.
-pub(crate) fn function(function: &Function) -> String {
+/// A function with its head and body; an entry is for blocks of so many threads, if that is known.
+pub(crate) fn function(function: &Function, block: Option<u32>) -> String {
     let mut writer = Writer::new(function);
     writer.body();
-    writer.finish()
+    writer.finish(block.filter(|_| function.kind == Kind::Entry))
 }
 
 /// A predicate register.
@@ -181,8 +181,11 @@ impl<'a> Writer<'a> {
         self.fault_blocks();
     }
 
-    fn finish(self) -> String {
+    fn finish(self, block: Option<u32>) -> String {
         let mut text = signature(self.function);
+        if let Some(threads) = block {
+            let _ = write!(text, "\n.reqntid {threads}, 1, 1");
+        }
         text.push_str("\n{\n");
         if self.depot > 0 {
             let _ = writeln!(text, "\t.local .align {} .b8 depot[{}];", self.depot_align, self.depot);

@@ -134,7 +134,9 @@ impl ActorSystem {
         let _span = tracing::info_span!("start").entered();
         let settings = config.settle()?;
         let types = registry::collect(settings.config.actors.as_deref())?;
-        let program = tracing::debug_span!("lower", types = types.len()).in_scope(|| Program::of(types))?;
+        let lone = settings.config.lanes == 1;
+        let program =
+            tracing::debug_span!("lower", types = types.len()).in_scope(|| Program::of(types, lone))?;
         let Chosen { device, why } =
             device::choose_with(&settings.config.device, settings.config.soft.as_ref())?;
         if settings.workers > device.info().max_resident_blocks {

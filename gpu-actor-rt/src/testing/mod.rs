@@ -473,7 +473,7 @@ fn kind(fault: &Faulted) -> FaultKind {
 /// With the reason, if one cannot be lowered.
 #[doc(hidden)]
 pub fn check_lowering(info: &'static ActorInfo) {
-    if let Err(error) = crate::program::Program::of(vec![info]) {
+    if let Err(error) = crate::program::Program::of(vec![info], false) {
         panic!("{}: {}", info.name, error::chain(&error));
     }
 }

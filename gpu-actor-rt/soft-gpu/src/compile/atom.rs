@@ -269,6 +269,9 @@ impl<'a> Lower<'_, '_, 'a> {
 
     /// The mask with only this lane's bit.
     pub(super) fn own_lane_bit(&mut self) -> Value {
+        if self.env.alone {
+            return self.int(types::I32, 1);
+        }
         let lane = self.context_field(types::I32, offset_of!(Lane, number));
         let one = self.int(types::I32, 1);
         self.b.ins().ishl(one, lane)

@@ -11,6 +11,7 @@
 //!   a debugger or a cache reads.
 //! - A branch to a label that stands before it polls the lane's poll word.
 
+mod alone;
 mod atom;
 mod bits;
 mod call;

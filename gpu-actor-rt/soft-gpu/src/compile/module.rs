@@ -89,6 +89,8 @@ pub(super) struct Env<'p, 'a> {
     /// Bytes of the frames of all functions.
     stack_bytes: u64,
     pub(super) flavour: Flavour,
+    /// Every block has one lane, so what lanes do together is known here. In the fast mode only: the others want to be asked.
+    pub(super) alone: bool,
     /// The whole text.
     pub(super) text: &'a str,
     pub(super) sites: Sites,
@@ -118,6 +120,13 @@ pub(super) fn clif(ty: Ty) -> Type {
             _ => types::I128,
         },
     }
+}
+
+/// Whether every entry demands blocks of one lane. A launch of another shape is refused, and functions are reached from
+/// entries only.
+fn is_for_one_lane(program: &Program<'_>) -> bool {
+    let mut entries = program.functions.iter().filter(|f| f.entry).peekable();
+    entries.peek().is_some() && entries.all(|f| f.required_block == Some([1, 1, 1]))
 }
 
 fn internal(name: Name<'_>, message: &dyn std::fmt::Display) -> LoadError {
@@ -159,6 +168,7 @@ pub(crate) fn compile<'a>(
         shared_bytes: 0,
         stack_bytes: 0,
         flavour,
+        alone: !flavour.any() && is_for_one_lane(program),
         text,
         sites: Sites::default(),
         signatures: Vec::new(),

@@ -203,6 +203,11 @@ impl<'a> Lower<'_, '_, 'a> {
 
     /// A special register's value and type.
     pub(super) fn special(&mut self, name: &str) -> Lowered<Option<(Value, Ty)>> {
+        if self.env.alone
+            && let Some(value) = special_of_one_lane(name)
+        {
+            return Ok(Some((self.int(types::I32, value), Ty::U32)));
+        }
         let axis = |at: usize, axis: usize| at + axis * 4;
         let word = match name {
             "%tid.x" => axis(offset_of!(Lane, tid), 0),
@@ -277,4 +282,15 @@ impl<'a> Lower<'_, '_, 'a> {
             _ => return Ok(None),
         }))
     }
+}
+
+/// The special registers that are known where a block has one lane.
+fn special_of_one_lane(name: &str) -> Option<u64> {
+    Some(match name {
+        "%tid.x" | "%tid.y" | "%tid.z" | "%laneid" | "%warpid" | "%lanemask_lt" => 0,
+        "%ntid.x" | "%ntid.y" | "%ntid.z" | "%nwarpid" | "%lanemask_eq" | "%lanemask_le" => 1,
+        "%lanemask_gt" => 0xffff_fffe,
+        "%lanemask_ge" => 0xffff_ffff,
+        _ => return None,
+    })
 }

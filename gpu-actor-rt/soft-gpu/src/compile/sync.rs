@@ -1,6 +1,6 @@
 //! What lanes do together, and time: barriers, votes, shuffles, matches, sleeping and events.
 //!
-//! All of it is host calls; the meaning is in [`crate::warp`] and [`crate::block`].
+//! All of it is host calls; the meaning is in [`crate::warp`] and [`crate::block`]. Where a block has one lane, see `alone`.
 
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
@@ -24,10 +24,25 @@ impl<'a> Lower<'_, '_, 'a> {
             // Without `.sync`: all lanes of the warp that have not ended.
             None => self.int(types::I32, u64::MAX),
         };
-        let kind = self.int(types::I32, kind as u64);
         let zero = self.int(types::I32, 0);
-        let value = self.resize(value, types::I64, false);
         let (source, clamp) = (source.unwrap_or(zero), clamp.unwrap_or(zero));
+        if self.env.alone {
+            return self.warp_alone(kind, mask, value, source, clamp);
+        }
+        self.warp_call(kind, mask, value, source, clamp)
+    }
+
+    /// The host call for a `.sync` instruction.
+    pub(super) fn warp_call(
+        &mut self,
+        kind: WarpKind,
+        mask: Value,
+        value: Value,
+        source: Value,
+        clamp: Value,
+    ) -> Lowered<(Value, Value)> {
+        let kind = self.int(types::I32, kind as u64);
+        let value = self.resize(value, types::I64, false);
         let result = self.host_value(&host::WARP, &[self.context, kind, mask, value, source, clamp])?;
         let low = self.b.ins().ireduce(types::I32, result);
         let high = self.b.ins().ushr_imm_u(result, 32);
@@ -88,7 +103,7 @@ impl<'a> Lower<'_, '_, 'a> {
         };
         if arrive {
             self.host(&host::ARRIVE, &[self.context, id, count]);
-        } else {
+        } else if !self.opens_alone(i) {
             let zero = self.int(types::I32, 0);
             self.host(&host::BARRIER, &[self.context, id, count, zero, zero]);
         }
