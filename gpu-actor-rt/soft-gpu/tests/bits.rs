@@ -123,6 +123,10 @@ fn counts() {
     count("clz.b64 d, a;", "b64", &|a| a.leading_zeros());
     check(&device, "brev.b32 d, a;", "b32", &inputs, |a, _, _| u64::from((a as u32).reverse_bits()));
     check(&device, "brev.b64 d, a;", "b64", &inputs, |a, _, _| a.reverse_bits());
+    // Trailing zeros, which have an instruction of their own on the host; of a zero they are as many as the word has bits.
+    let trailing = |ty: &str| format!("brev.{ty} d, a; clz.{ty} %t0, d; cvt.u{}.u32 d, %t0;", &ty[1..]);
+    check(&device, &trailing("b32"), "b32", &inputs, |a, _, _| u64::from((a as u32).trailing_zeros()));
+    check(&device, &trailing("b64"), "b64", &inputs, |a, _, _| u64::from(a.trailing_zeros()));
     // The manual: look for the highest set bit, or the highest clear one where the value is negative.
     let find = |a: u64, bits: u32, signed: bool| {
         let a = if signed && a >> (bits - 1) & 1 == 1 { !a } else { a };

@@ -3,7 +3,7 @@
 //! Shifts clamp, as PTX has it: by the width or more, zeros or the sign is all that is left.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
+use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Type, Value, types};
 
 use super::func::{Lower, Lowered, Modifiers};
 use super::module::clif;
@@ -166,9 +166,23 @@ impl<'a> Lower<'_, '_, 'a> {
             let value = self.b.ins().bitrev(a);
             return self.assign(d, ty, value);
         }
-        let count = if i.opcode == "popc" { self.b.ins().popcnt(a) } else { self.b.ins().clz(a) };
+        let count = match self.reversed(a) {
+            _ if i.opcode == "popc" => self.b.ins().popcnt(a),
+            // How PTX counts trailing zeros; hosts have an instruction for that and none to reverse bits.
+            Some(forwards) => self.b.ins().ctz(forwards),
+            None => self.b.ins().clz(a),
+        };
         let count = self.resize(count, types::I32, false);
         self.assign(d, Ty::U32, count)
+    }
+
+    /// What a value is the bits of in reverse order, if it is known to be that.
+    fn reversed(&self, value: Value) -> Option<Value> {
+        let instruction = self.b.func.dfg.value_def(value).inst()?;
+        match self.b.func.dfg.insts[instruction] {
+            InstructionData::Unary { opcode: Opcode::Bitrev, arg } => Some(arg),
+            _ => None,
+        }
     }
 
     /// `bfind`: the highest bit that is not the sign, or -1; `.shiftamt`: how far it is from the top.
