@@ -43,6 +43,11 @@ pub(crate) struct TypeMemory {
 }
 
 impl TypeMemory {
+    /// A type without actors: the tables, all zeroes, that the device reads.
+    pub(crate) fn new(stride: u64, chunks: Mapped, counts: Mapped) -> Self {
+        Self { stride, chunks, counts }
+    }
+
     /// Publishes a chunk of a worker: before the count that covers it.
     pub(crate) fn publish_chunk(&self, worker: u32, chunk: u64, address: u64) {
         let word = u64::from(worker) * actor_type::MAX_CHUNKS + chunk;
@@ -151,8 +156,7 @@ impl Memory {
             let initial = arena.device(&initial_state(info))?;
             let chunks = arena.mapped(workers * actor_type::MAX_CHUNKS * 8)?;
             let counts = arena.mapped(workers * LINE)?;
-            let memory =
-                TypeMemory { stride: (actor::STATE + state_size).next_multiple_of(16), chunks, counts };
+            let memory = TypeMemory::new((actor::STATE + state_size).next_multiple_of(16), chunks, counts);
             let at = index * actor_type::SIZE;
             table.set(at + actor_type::STRIDE, memory.stride);
             table.set(at + actor_type::STATE_SIZE, state_size);

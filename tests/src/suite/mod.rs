@@ -16,6 +16,7 @@ pub mod kinds;
 mod lifecycle;
 mod many;
 mod order;
+mod population;
 
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex};
@@ -128,6 +129,7 @@ fn every_behaviour() -> Vec<Behaviour> {
         lifecycle::all,
         many::all,
         order::all,
+        population::all,
     ];
     rooms.iter().flat_map(|room| room()).collect()
 }
