@@ -202,7 +202,11 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
         println!("{what:<44} {median:>9.3} {unit} ({least:.3} .. {most:.3})");
     };
     let per = |time: Duration| time.as_nanos() as f64 / options.actors as f64;
-    row("first message to each, until handled", "s", rounds.iter().map(|r| r.activation.as_secs_f64()).collect());
+    row(
+        "first message to each, until handled",
+        "s",
+        rounds.iter().map(|r| r.activation.as_secs_f64()).collect(),
+    );
     row("  per actor", "ns", rounds.iter().map(|r| per(r.activation)).collect());
     row("second message to each, until handled", "s", rounds.iter().map(|r| r.again.as_secs_f64()).collect());
     row("  per actor", "ns", rounds.iter().map(|r| per(r.again)).collect());

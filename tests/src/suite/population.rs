@@ -67,7 +67,7 @@ async fn slabs_grow_under_messages_to_the_actors_in_them(backend: &Backend) {
         assert_eq!((stats.accepted, stats.sent, stats.handled), (ACTORS, ACTORS, 2 * ACTORS), "{stats:?}");
         assert_eq!((stats.faulted, stats.dead_letters, stats.in_flight), (0, 0, 0), "{stats:?}");
         assert_eq!(stats.activated, ACTORS);
-        assert_eq!(stats.launches > 1, backend.slice.is_some(), "{stats:?}");
+        assert!(stats.launches == 1 || backend.slice.is_some(), "{stats:?}");
         system.resume().await.unwrap();
 
         for n in 0..ACTORS {

@@ -121,10 +121,11 @@ impl Directory {
     pub(crate) fn key(&self, id: RawId) -> Option<Key> {
         let directory = self.types.get((id.type_index() as usize).checked_sub(1)?)?;
         let tag = *lock(directory.slabs.get(id.worker() as usize)?).tags.get(id.slot() as usize)?;
-        let shard =
-            directory.shards[Spot::shard_of(tag)].read().unwrap_or_else(PoisonError::into_inner);
+        let shard = directory.shards[Spot::shard_of(tag)].read().unwrap_or_else(PoisonError::into_inner);
         // Two workers may have actors of the same tag in the same slot.
-        shard.keys(tag, id.slot()).find(|key| Spot::of(key, directory.hash, self.workers).worker == id.worker())
+        shard
+            .keys(tag, id.slot())
+            .find(|key| Spot::of(key, directory.hash, self.workers).worker == id.worker())
     }
 }
 

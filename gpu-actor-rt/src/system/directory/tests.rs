@@ -110,7 +110,9 @@ fn threads_agree_on_every_id() {
                 // Each begins elsewhere, so that all of them come first somewhere.
                 let key = |n: u64| (n + thread * KEYS / THREADS as u64) % KEYS;
                 let mut ids: Vec<_> = (0..KEYS)
-                    .map(|n| (key(n), directory.resolve(1, &Key::Integer(key(n)), "T", memory, device).unwrap()))
+                    .map(|n| {
+                        (key(n), directory.resolve(1, &Key::Integer(key(n)), "T", memory, device).unwrap())
+                    })
                     .collect();
                 ids.sort_by_key(|(key, _)| *key);
                 ids.into_iter().map(|(_, id)| id).collect()
@@ -203,13 +205,15 @@ fn an_allocation_that_takes_long_holds_nobody_up() {
     // Two keys of one shard that are on one worker.
     let first = Key::Integer(0);
     let spot = Spot::of(&first, 7, WORKERS);
-    let second = keys_of(spot.worker).skip(1).find(|key| Spot::of(key, 7, WORKERS).shard == spot.shard).unwrap();
+    let second =
+        keys_of(spot.worker).skip(1).find(|key| Spot::of(key, 7, WORKERS).shard == spot.shard).unwrap();
     std::thread::scope(|scope| {
         let waits: Vec<_> = [&first, &second].map(|key| scope.spawn(|| resolve(key, slow.as_ref()))).into();
         // Both are in the device at a time, and neither has the shard.
         slow.await_allocations(2);
         // Meanwhile all the others get on, on this worker with a chunk of their own.
-        let others: Vec<_> = keys_of(spot.worker).filter(|key| *key != first && *key != second).take(100).collect();
+        let others: Vec<_> =
+            keys_of(spot.worker).filter(|key| *key != first && *key != second).take(100).collect();
         for (slot, key) in (0..).zip(&others) {
             let id = resolve(key, &quick);
             assert_eq!((id.slot(), directory.key(id).as_ref()), (slot, Some(key)));
