@@ -287,19 +287,33 @@ impl<R> AskStamped<R> {
         }
     }
 
-    fn begin(&mut self, waker: &Waker) -> Result<()> {
+    fn begin(&mut self, waker: Option<Waker>) -> Result<()> {
         let id = self.message.target.resolve()?;
         let system = &self.message.target.system;
         let timeout = u64::try_from(self.timeout().as_nanos()).unwrap_or(u64::MAX);
         let deadline = system.coarse_now().saturating_add(timeout);
-        // The waker goes in before the message goes out, so that no reply can come in between.
         let ticket = system
             .asks
-            .allocate(deadline, Some(waker.clone()))
+            .allocate(deadline, waker)
             .map_err(|_| Error::TooManyAsks { limit: system.settings.config.max_pending_asks })?;
         self.state = State::Unsent(id, ticket);
         system.expect_reply(deadline);
         Ok(())
+    }
+
+    /// Takes the outcome if it is there, else registers the waker.
+    fn look(&mut self, waker: &Waker) -> Poll<Result<Stamped<R>>>
+    where
+        R: GpuData,
+    {
+        let (State::Unsent(_, ticket) | State::Sent(ticket)) = self.state else {
+            panic!("an ask was polled after it had ended");
+        };
+        self.message.target.system.asks.poll(ticket, waker, read::<R>).map(|ended| {
+            self.leave_queue();
+            self.state = State::Done;
+            ended.map_err(|end| self.fail(end))
+        })
     }
 
     fn fail(&self, end: End) -> Error {
@@ -355,23 +369,17 @@ impl<R: GpuData> AskStamped<R> {
 
     /// As [`poll`](Future::poll); without the bell, the caller rings it when the message is sent.
     pub(crate) fn step(&mut self, cx: &mut Context<'_>, bell: bool) -> Poll<Result<Stamped<R>>> {
-        match self.state {
-            State::New => {
-                if let Err(error) = self.begin(cx.waker()) {
-                    self.state = State::Done;
-                    return Poll::Ready(Err(error));
-                }
+        // The waker goes in before the message goes out, so that no reply can come in between. Where the reply may well be there
+        // right after the message went out, it goes in then, if it has to.
+        let late =
+            bell && matches!(self.state, State::New) && self.message.target.system.settings.config.assist;
+        if matches!(self.state, State::New) {
+            if let Err(error) = self.begin((!late).then(|| cx.waker().clone())) {
+                self.state = State::Done;
+                return Poll::Ready(Err(error));
             }
-            State::Unsent(_, ticket) | State::Sent(ticket) => {
-                if let Poll::Ready(ended) =
-                    self.message.target.system.asks.poll(ticket, cx.waker(), read::<R>)
-                {
-                    self.leave_queue();
-                    self.state = State::Done;
-                    return Poll::Ready(ended.map_err(|end| self.fail(end)));
-                }
-            }
-            State::Done => panic!("an ask was polled after it had ended"),
+        } else if let Poll::Ready(ended) = self.look(cx.waker()) {
+            return Poll::Ready(ended);
         }
         let Self { message, state, place, .. } = self;
         if let State::Unsent(id, ticket) = *state
@@ -385,7 +393,7 @@ impl<R: GpuData> AskStamped<R> {
                 return Poll::Ready(Err(message.refused(refused)));
             }
         }
-        Poll::Pending
+        if late { self.look(cx.waker()) } else { Poll::Pending }
     }
 }
 

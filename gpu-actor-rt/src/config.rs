@@ -38,6 +38,7 @@ pub struct Config {
     pub(crate) fault_history: usize,
     pub(crate) slice: Option<Duration>,
     pub(crate) spin: Duration,
+    pub(crate) assist: bool,
     pub(crate) device: DeviceChoice,
     pub(crate) soft: Option<SoftConfig>,
     pub(crate) actors: Option<Vec<fn() -> &'static ActorInfo>>,
@@ -65,6 +66,7 @@ impl Default for Config {
             fault_history: 1024,
             slice: None,
             spin: SPIN,
+            assist: true,
             device: DeviceChoice::Auto,
             soft: None,
             actors: None,
@@ -256,6 +258,28 @@ impl Config {
     /// ```
     pub fn spin(mut self, spin: Duration) -> Self {
         self.spin = spin;
+        self
+    }
+
+    /// Whether a thread that asks a sleeping worker runs the worker itself, instead of waking the worker's thread and waiting for
+    /// it. Default: yes.
+    ///
+    /// An ask of an idle system then switches no thread, and takes a fraction of the time. The handler runs on the thread that
+    /// polls the ask, an async executor's, say. That thread is not held for long: after some thousand loop back-edges (tens of
+    /// microseconds) the worker's own thread goes on with the handler. Promises are the same: order, one handler of an actor at a
+    /// time, timeouts. A [tell](crate::Call::tell) only ever rings. [`Stats::assisted`](crate::Stats::assisted) counts how often it
+    /// came to that. On devices where nobody else can run a worker, as on CUDA and on a deterministic software GPU, and in
+    /// [bounded-slice mode](Self::slice), this does nothing.
+    ///
+    /// ```
+    /// use gpu_actor_rt::Config;
+    ///
+    /// // Handlers run on the workers' threads alone.
+    /// let apart = Config::default().assist(false);
+    /// # let _ = apart;
+    /// ```
+    pub fn assist(mut self, assist: bool) -> Self {
+        self.assist = assist;
         self
     }
 

@@ -45,6 +45,8 @@ pub struct Stats {
     pub in_flight: u64,
     /// Actors that have had their first message.
     pub activated: u64,
+    /// Asks whose thread ran the sleeping worker itself, see [`Config::assist`](crate::Config::assist).
+    pub assisted: u64,
     /// Passes of the workers' loops, reported every 256 passes and before a worker sleeps: grows while workers are alive,
     /// whether or not there are messages.
     pub heartbeats: u64,

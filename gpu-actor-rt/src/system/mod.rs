@@ -4,6 +4,7 @@
 //! is in the count that the error names; a system that is dropped ends its kernel and hangs on nothing.
 
 mod directory;
+mod drain;
 pub(crate) mod many;
 mod memory;
 mod poller;
@@ -34,6 +35,7 @@ use crate::refs::{ActorRef, RawRef};
 use crate::registry;
 use crate::ring::{Envelope, Refused, wants_doorbell};
 use crate::stats::Stats;
+use drain::Drains;
 use poller::{Poller, PollerLink};
 use running::Running;
 pub(crate) use waiters::Place;
@@ -108,6 +110,7 @@ pub(crate) struct Inner {
     pub(crate) asks: Asks,
     pub(crate) waiters: Vec<Waiters>,
     pub(crate) poller: PollerLink,
+    drains: Drains,
     clock: Clock,
     begun: Instant,
     /// The coarse clock's reading at `begun` or less.
@@ -155,6 +158,7 @@ impl ActorSystem {
             asks: Asks::new(settings.config.max_pending_asks),
             waiters: (0..settings.workers).map(|_| Waiters::default()).collect(),
             poller: PollerLink::default(),
+            drains: Drains::new(completions),
             clock: Clock::new(drift_bound),
             coarse_begun: coarse::steady(),
             begun: Instant::now(),
@@ -169,7 +173,7 @@ impl ActorSystem {
             device,
             why,
         });
-        let poller = Poller::new(Arc::clone(&inner), completions, calibration);
+        let poller = Poller::new(Arc::clone(&inner), calibration);
         let thread = spawn("poller", move || poller.run())?;
         let info = inner.device.info();
         tracing::info!(
@@ -243,6 +247,7 @@ impl ActorSystem {
             pending_asks: inner.asks.pending(),
             in_flight: counters.in_flight(),
             activated: counters.activated,
+            assisted: inner.drains.assisted(),
             heartbeats: counters.heartbeats,
             launches: inner.running.launches(),
             jit: inner.jit,
@@ -429,11 +434,15 @@ impl Inner {
         coarse::steady() - self.coarse_begun + coarse::resolution()
     }
 
-    /// Sends a message; rings the worker's bell if it sleeps.
+    /// Sends a message. A worker that sleeps has its bell rung, or is run here and now for who waits for its reply.
     #[inline]
     pub(crate) fn post(&self, actor: RawId, method: u32, corr: u64, payload: &[u64]) -> Result<(), Refused> {
         self.post_quietly(actor, method, corr, payload, self.stamp())?;
-        self.ring(actor.worker());
+        if corr == 0 {
+            self.ring(actor.worker())
+        } else {
+            self.ring_for_reply(actor.worker())
+        }
         Ok(())
     }
 

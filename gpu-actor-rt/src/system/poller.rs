@@ -1,7 +1,7 @@
 //! The poller: one thread per system that takes what the workers completed and wakes who waits.
 //!
 //! Rules kept here: it drains the rings whatever happens, so no worker waits for the host for long; it blocks on nothing
-//! but the device's event; it sleeps when nothing flows, without a tick; it is the only consumer of the completions.
+//! but the device's event; it sleeps when nothing flows, without a tick.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -15,12 +15,9 @@ use crate::device::{DeviceError, LaunchStatus};
 use crate::fault::Fault;
 use crate::hlc::{self, Calibration};
 use crate::id::RawId;
-use crate::ring::{Completion, Completions, PollerBed};
-use crate::shared::Mapped;
+use crate::ring::{Completion, PollerBed};
 use crate::sync::Words;
 
-/// Completions that are taken from one ring before the next has its turn.
-const BATCH: usize = 256;
 /// Empty passes before the poller sleeps.
 const SPINS: u32 = 32;
 /// Empty passes before the poller sleeps while a reply is expected from a device that cannot wake it.
@@ -69,7 +66,6 @@ impl PollerLink {
 /// The poller's own state.
 pub(crate) struct Poller {
     inner: Arc<Inner>,
-    completions: Vec<Completions<Mapped>>,
     calibration: Calibration,
     calibrated: Instant,
     /// Questions for the device's time so far.
@@ -78,25 +74,11 @@ pub(crate) struct Poller {
     nap: Duration,
     /// Whether anything flowed since the calibration.
     flowed: bool,
-    scratch: Completion,
 }
 
 impl Poller {
-    pub(crate) fn new(
-        inner: Arc<Inner>,
-        completions: Vec<Completions<Mapped>>,
-        calibration: Calibration,
-    ) -> Self {
-        Self {
-            inner,
-            completions,
-            calibration,
-            calibrated: Instant::now(),
-            questions: 0,
-            nap: NAPS[0],
-            flowed: true,
-            scratch: Completion::default(),
-        }
+    pub(crate) fn new(inner: Arc<Inner>, calibration: Calibration) -> Self {
+        Self { inner, calibration, calibrated: Instant::now(), questions: 0, nap: NAPS[0], flowed: true }
     }
 
     /// The thread's life.
@@ -138,18 +120,7 @@ impl Poller {
 
     /// One look at everything; whether there was work.
     fn pass(&mut self) -> bool {
-        let mut worked = false;
-        for ring in &mut self.completions {
-            // One reading for all that one ring has: a batch takes microseconds, the drift bound is far more.
-            let mut now = None;
-            for _ in 0..BATCH {
-                if !ring.pop(&mut self.scratch) {
-                    break;
-                }
-                worked = true;
-                self.inner.complete(&self.scratch, *now.get_or_insert_with(hlc::now));
-            }
-        }
+        let mut worked = self.inner.drain_all();
         worked |= self.inner.serve_waiters();
         self.inner.asks.expire(self.inner.monotonic());
         if !worked {
@@ -272,7 +243,7 @@ fn publish<W: Words>(block: &W, calibration: Calibration) {
 
 impl Inner {
     /// Hands one completion, taken at `now` of the wall clock, to who waits for it, or reports it.
-    fn complete(&self, done: &Completion, now: u64) {
+    pub(super) fn complete(&self, done: &Completion, now: u64) {
         let ticket = Ticket::from_corr(done.corr);
         let (code_site, method) = (done.payload[0], done.payload[1]);
         match (done.kind, ticket) {
@@ -323,6 +294,7 @@ impl Inner {
 mod tests {
     use super::*;
     use crate::device::{Device as _, MemoryKind, soft};
+    use crate::shared::Mapped;
 
     #[test]
     fn a_published_calibration_is_stable_and_counted() {

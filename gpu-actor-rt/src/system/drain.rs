@@ -1,0 +1,94 @@
+//! Taking what the workers completed: by the poller, and by a thread that has just run a worker itself.
+//!
+//! Rules kept here: a completion ring has one consumer at a time, by a lock that is only ever tried; a ring that somebody
+//! else is at counts as one with news, so nobody concludes from it that there is nothing; completions of a worker are
+//! handed on in the order of its ring.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, TryLockError};
+
+use super::Inner;
+use crate::device::Assist;
+use crate::hlc;
+use crate::ring::{Completion, Completions, wants_doorbell};
+use crate::shared::Mapped;
+
+/// Completions that are taken from one ring before the next has its turn.
+const BATCH: usize = 256;
+
+/// The consuming ends of the completion rings.
+#[derive(Debug)]
+pub(super) struct Drains {
+    rings: Vec<Mutex<Drain>>,
+    assisted: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Drain {
+    ring: Completions<Mapped>,
+    scratch: Completion,
+}
+
+impl Drains {
+    pub(super) fn new(rings: Vec<Completions<Mapped>>) -> Self {
+        let drain = |ring| Mutex::new(Drain { ring, scratch: Completion::default() });
+        Self { rings: rings.into_iter().map(drain).collect(), assisted: AtomicU64::new(0) }
+    }
+
+    /// Asks whose thread ran the worker itself.
+    pub(super) fn assisted(&self) -> u64 {
+        self.assisted.load(Ordering::Relaxed)
+    }
+}
+
+impl Inner {
+    /// Takes a batch from every ring; whether there was anything, or somebody else was there.
+    pub(super) fn drain_all(&self) -> bool {
+        let mut worked = false;
+        for worker in 0..self.drains.rings.len() {
+            worked |= self.drain(worker) != Some(0);
+        }
+        worked
+    }
+
+    /// Takes a batch from a worker's ring; how many. None if another thread is at it.
+    fn drain(&self, worker: usize) -> Option<usize> {
+        let mut drain = match self.drains.rings[worker].try_lock() {
+            Ok(drain) => drain,
+            // A waker that panicked has lost nothing but itself.
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        let Drain { ring, scratch } = &mut *drain;
+        // One reading for all that one ring has: a batch takes microseconds, the drift bound is far more.
+        let mut now = None;
+        for taken in 0..BATCH {
+            if !ring.pop(scratch) {
+                return Some(taken);
+            }
+            self.complete(scratch, *now.get_or_insert_with(hlc::now));
+        }
+        Some(BATCH)
+    }
+
+    /// After an ask was posted: runs the worker, if it sleeps, on this thread and takes what it completes; or wakes it.
+    pub(super) fn ring_for_reply(&self, worker: u32) {
+        if !self.settings.config.assist {
+            return self.ring(worker);
+        }
+        if !wants_doorbell(&self.running.memory.lines[worker as usize]) {
+            return;
+        }
+        match self.running.launched().assist(worker) {
+            Assist::No => self.running.launched().doorbell(worker),
+            Assist::Done { signalled } => {
+                self.drains.assisted.fetch_add(1, Ordering::Relaxed);
+                // The worker's signal was for what it completed meanwhile. If all of that is taken, nobody need be woken.
+                let left = self.drain(worker as usize).is_none_or(|taken| taken == BATCH);
+                if left && signalled {
+                    self.running.launched().signal_host();
+                }
+            }
+        }
+    }
+}
