@@ -1,6 +1,7 @@
-//! Measurements of the software GPU: how fast its compiled code is, and how long compiling takes.
+//! Measurements: the actor libraries that a user would pick instead, the software GPU's compiled code, and compiling.
 //!
 //! ```text
+//! cargo run --release -p gpu-actor-benches -- compare [--rounds N] [--short] [--json FILE] [--svg FILE] [--markdown FILE]
 //! cargo run --release -p gpu-actor-benches -- jit [--rounds N] [--json FILE]
 //! cargo run --release -p gpu-actor-benches -- lower [--rounds N] [--json FILE]
 //! cargo run --release -p gpu-actor-benches -- worker [--rounds N] [--json FILE]
@@ -9,7 +10,9 @@
 //! Rules kept here: what is compared is the same source; the two sides take turns (A B A B), at least five rounds of
 //! each; medians and spread are printed, ratios last. These are figures of a CPU and say nothing about a GPU.
 
+mod compare;
 mod device;
+mod hot_paths;
 mod jit;
 mod lower;
 mod report;
@@ -33,6 +36,25 @@ struct Options {
 
 #[derive(Subcommand)]
 enum What {
+    /// Actor libraries: tells, asks, rings of actors, side by side.
+    Compare {
+        #[command(flatten)]
+        common: Common,
+        /// Does a tenth of the work.
+        #[arg(long)]
+        short: bool,
+        /// Also draws the figures here, as SVG.
+        #[arg(long)]
+        svg: Option<PathBuf>,
+        /// Also writes the tables here, as Markdown.
+        #[arg(long)]
+        markdown: Option<PathBuf>,
+    },
+    /// One hot path, for `.ci/hot-paths` to count its instructions.
+    HotPaths {
+        #[arg(value_enum)]
+        path: hot_paths::Path,
+    },
     /// Loops, written once: natively and as PTX.
     Jit(Common),
     /// Lowering, verifying and compiling an actor type with ten handlers, each time in a new process.
@@ -57,6 +79,18 @@ struct Common {
 fn run(options: Options) -> Outcome<()> {
     let (common, report) = match options.what {
         What::LowerOnce => return lower::once(),
+        What::HotPaths { path } => return hot_paths::run(path),
+        What::Compare { common, short, svg, markdown } => {
+            let report = compare::run(common.rounds.max(5), short)?;
+            if let Some(file) = svg {
+                compare::draw(&report, &file)?;
+            }
+            if let Some(file) = markdown {
+                std::fs::write(&file, compare::markdown(&report))
+                    .map_err(|e| format!("{}: {e}", file.display()))?;
+            }
+            (common, report)
+        }
         What::Jit(common) => {
             let report = jit::run(common.rounds.max(5))?;
             (common, report)
