@@ -78,6 +78,7 @@ impl Caller {
 
     /// To be answered with a pong.
     #[handler]
+    #[allow(clippy::unused_self, reason = "a handler has a receiver, also one that needs no state")]
     pub fn ping(&mut self, cx: &mut Cx, from: ActorId<Caller>) {
         cx.tell(from.pong());
     }

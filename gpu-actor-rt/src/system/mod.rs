@@ -439,9 +439,9 @@ impl Inner {
     pub(crate) fn post(&self, actor: RawId, method: u32, corr: u64, payload: &[u64]) -> Result<(), Refused> {
         self.post_quietly(actor, method, corr, payload, self.stamp())?;
         if corr == 0 {
-            self.ring(actor.worker())
+            self.ring(actor.worker());
         } else {
-            self.ring_for_reply(actor.worker())
+            self.ring_for_reply(actor.worker());
         }
         Ok(())
     }
