@@ -50,6 +50,13 @@ enum What {
         #[arg(long)]
         markdown: Option<PathBuf>,
     },
+    /// Bytes that an actor holds, measured in this process for `compare`.
+    #[command(hide = true)]
+    Bytes {
+        #[arg(value_enum)]
+        library: compare::process::Library,
+        actors: u64,
+    },
     /// One hot path, for `.ci/hot-paths` to count its instructions.
     HotPaths {
         #[arg(value_enum)]
@@ -79,6 +86,7 @@ struct Common {
 fn run(options: Options) -> Outcome<()> {
     let (common, report) = match options.what {
         What::LowerOnce => return lower::once(),
+        What::Bytes { library, actors } => return compare::process::bytes(library, actors),
         What::HotPaths { path } => return hot_paths::run(path),
         What::Compare { common, short, svg, markdown } => {
             let report = compare::run(common.rounds.max(5), short)?;

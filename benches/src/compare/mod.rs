@@ -6,11 +6,16 @@
 mod clocks;
 mod limits;
 mod ours;
+mod ours_parts;
+mod parts;
 mod peers;
 mod plot;
+pub(crate) mod process;
+mod queues;
 mod role;
 mod workload;
 
+use gpu_actor_rt::Config;
 use serde_json::{Value, json};
 
 use crate::Outcome;
@@ -19,6 +24,7 @@ pub(crate) use ours::Counter;
 use ours::Ours;
 use peers::{Actix, Kameo, Ractor, Xtra};
 pub(crate) use plot::draw;
+use process::Library;
 use role::{Peer, Threads};
 use workload::Load;
 
@@ -82,6 +88,20 @@ fn ours(
     vec![Contestant { name: name.into(), side: Side::Ours, measure: Box::new(measure) }]
 }
 
+/// Ours on a system of its own with another configuration.
+fn alone(
+    name: &str,
+    config: impl Fn() -> Config + 'static,
+    measure: impl Fn(&mut Ours) -> Outcome<Vec<f64>> + 'static,
+) -> Vec<Contestant<'static>> {
+    ours(name, move |_| {
+        let mut system = Ours::start(config())?;
+        let figures = measure(&mut system)?;
+        system.stop()?;
+        Ok(figures)
+    })
+}
+
 fn limit(name: &str, measure: impl Fn() -> Vec<f64> + 'static) -> Contestant<'static> {
     Contestant { name: name.into(), side: Side::Limit, measure: Box::new(move |_| Ok(measure())) }
 }
@@ -114,6 +134,11 @@ fn tables(load: Load) -> Vec<Table<'static>> {
     counting.push(limit("rtrb, 64 bytes, two threads", move || vec![limits::rtrb_counting(load)]));
 
     let mut asks = ours("gpu-actor", move |ours| Ok(ours.asks(load)?.to_vec()));
+    asks.extend(alone(
+        "gpu-actor, without assistance",
+        || Config::default().assist(false),
+        move |ours| Ok(ours.asks(load)?.to_vec()),
+    ));
     asks.extend(several::<Ractor>("ractor", move |threads| workload::asks::<Ractor>(threads, load).to_vec()));
     asks.extend(several::<Kameo>("kameo", move |threads| workload::asks::<Kameo>(threads, load).to_vec()));
     asks.extend(several::<Actix>("actix", move |threads| workload::asks::<Actix>(threads, load).to_vec()));
@@ -125,20 +150,61 @@ fn tables(load: Load) -> Vec<Table<'static>> {
 
     let mut pipelined = ours("gpu-actor", move |ours| Ok(vec![ours.pipelined(load)?]));
     pipelined.extend(ours("gpu-actor, ask_many of 256", move |ours| Ok(vec![ours.asks_many(load)?])));
+    pipelined.extend(alone(
+        "gpu-actor, without assistance",
+        || Config::default().assist(false),
+        move |ours| Ok(vec![ours.pipelined(load)?]),
+    ));
     pipelined.extend(peers!(pipelined, load));
     let mut ring = ours("gpu-actor", move |ours| Ok(vec![ours.ring(load)?]));
+    ring.extend(alone(
+        "gpu-actor, one worker",
+        || Config::default().workers(1),
+        move |ours| Ok(vec![ours.ring(load)?]),
+    ));
     ring.extend(peers!(ring, load));
     let mut fork_join = ours("gpu-actor", move |ours| Ok(vec![ours.fork_join(load)?]));
     fork_join.extend(peers!(fork_join, load));
     let mut big = ours("gpu-actor", move |ours| Ok(vec![ours.big(load)?]));
+    big.extend(alone(
+        "gpu-actor, one worker",
+        || Config::default().workers(1),
+        move |ours| Ok(vec![ours.big(load)?]),
+    ));
     big.extend(peers!(big, load));
-    let mut activation = ours("gpu-actor", move |ours| Ok(vec![ours.activation(load)?]));
+    let mut bank = ours("gpu-actor", move |ours| Ok(vec![ours.bank(load)?]));
+    bank.extend(peers!(bank, load));
+    let mut chameneos = ours("gpu-actor", move |ours| Ok(vec![ours.chameneos(load)?]));
+    chameneos.extend(peers!(chameneos, load));
+    let mut activation = alone("gpu-actor", Config::default, move |ours| Ok(vec![ours.activation(load)?]));
     activation.extend(peers!(activation, load));
     let peer = |name: &str, measure: fn() -> Vec<f64>| Contestant {
         name: name.into(),
         side: Side::Peer,
         measure: Box::new(move |_| Ok(measure())),
     };
+    let ring_slots = vec![
+        Contestant { side: Side::Ours, ..peer("gpu-actor, many producers", queues::ours) },
+        Contestant { side: Side::Limit, ..peer("rtrb, one producer", queues::rtrb) },
+    ];
+    let envelopes = vec![
+        Contestant { side: Side::Ours, ..peer("gpu-actor, in its slot", queues::ours_envelope) },
+        peer("ringkernel-core, as bytes", queues::ringkernel_envelope),
+    ];
+    let memory = [
+        ("gpu-actor", Side::Ours, Library::GpuActor),
+        ("ractor", Side::Peer, Library::Ractor),
+        ("kameo", Side::Peer, Library::Kameo),
+        ("actix", Side::Peer, Library::Actix),
+        ("xtra", Side::Peer, Library::Xtra),
+    ]
+    .map(|(name, side, library)| Contestant {
+        name: name.into(),
+        side,
+        measure: Box::new(move |_| process::bytes_of(library, load)),
+    });
+    let idle = ours("gpu-actor", move |ours| process::idle(ours, load.idle));
+    let flights = ours("gpu-actor", |_| process::flights());
     let clocks = vec![
         Contestant { side: Side::Ours, ..peer("gpu-actor", clocks::ours) },
         Contestant { side: Side::Ours, ..peer("gpu-actor, the time read once for 64", clocks::ours_batched) },
@@ -158,6 +224,8 @@ fn tables(load: Load) -> Vec<Table<'static>> {
         rates("thread ring: a token through 100 actors", ring),
         rates("fork and join: one sender tells 60 actors in turns", fork_join),
         rates("big: 16 actors ping each other at random", big),
+        rates("bank: 8 tellers order transfers between 32 accounts", bank),
+        rates("chameneos: 100 actors meet in pairs at one mall", chameneos),
         Table {
             name: "activation: new actors that have replied to a message",
             unit: "million actors a second",
@@ -172,6 +240,41 @@ fn tables(load: Load) -> Vec<Table<'static>> {
             more_is_better: false,
             contestants: clocks,
         },
+        Table {
+            name: "ring: a slot of 64 bytes in and out",
+            unit: "nanoseconds",
+            figures: &["one thread", "two threads"],
+            more_is_better: false,
+            contestants: ring_slots,
+        },
+        Table {
+            name: "envelope: a message of 32 bytes, stamped",
+            unit: "nanoseconds",
+            figures: &["build", "read"],
+            more_is_better: false,
+            contestants: envelopes,
+        },
+        Table {
+            name: "memory: the resident set's growth for an actor that has replied",
+            unit: "bytes",
+            figures: &["an actor"],
+            more_is_better: false,
+            contestants: memory.into(),
+        },
+        Table {
+            name: "idle: a system that has nothing to do",
+            unit: "percent of a core",
+            figures: &["CPU time"],
+            more_is_better: false,
+            contestants: idle,
+        },
+        Table {
+            name: "flights: the main job as a process, 336,776 flights",
+            unit: "seconds",
+            figures: &["run time"],
+            more_is_better: false,
+            contestants: flights,
+        },
     ]
 }
 
@@ -180,7 +283,7 @@ pub(crate) fn run(rounds: usize, short: bool) -> Outcome<Value> {
     let load = if short { Load::SHORT } else { Load::FULL };
     let load_average = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("{}\n{rounds} rounds in turns; load average at the start {load_average}", place());
-    let mut system = Ours::start(None)?;
+    let mut system = Ours::start(Config::default())?;
     let mut report = Vec::new();
     for mut table in tables(load) {
         let count = table.figures.len();
@@ -263,11 +366,11 @@ pub(crate) fn markdown(report: &Value) -> String {
     text
 }
 
-/// The best peer's median of a figure.
-fn best(table: &Table<'_>, samples: &[Vec<Sample>], figure: usize) -> f64 {
+/// The best peer's median of a figure, where there are peers.
+fn best(table: &Table<'_>, samples: &[Vec<Sample>], figure: usize) -> Option<f64> {
     let medians = table.contestants.iter().zip(samples).filter(|(c, _)| c.side == Side::Peer);
     let medians = medians.map(|(_, samples)| samples[figure].median());
-    if table.more_is_better { medians.fold(0.0, f64::max) } else { medians.fold(f64::INFINITY, f64::min) }
+    if table.more_is_better { medians.reduce(f64::max) } else { medians.reduce(f64::min) }
 }
 
 /// Prints a table, and gives it as JSON.
@@ -278,8 +381,12 @@ fn show(table: &Table<'_>, samples: &[Vec<Sample>]) -> Value {
         print!("{:6}{:36}", contestant.side.text(), contestant.name);
         let mut figures = serde_json::Map::new();
         for (at, (figure, sample)) in table.figures.iter().zip(samples_of).enumerate() {
-            let ((least, most), ratio) = (sample.ends(), sample.median() / best(table, samples, at));
-            print!("{figure:>6} {:8.3} ({least:.3} to {most:.3}) {ratio:6.2}x", sample.median());
+            let (least, most) = sample.ends();
+            let ratio = best(table, samples, at).map(|best| sample.median() / best);
+            print!("{figure:>6} {:8.3} ({least:.3} to {most:.3})", sample.median());
+            if let Some(ratio) = ratio {
+                print!(" {ratio:6.2}x");
+            }
             figures.insert(
                 (*figure).to_owned(),
                 json!({ "median": sample.median(), "least": least, "most": most, "to_best_peer": ratio }),

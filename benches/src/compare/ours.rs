@@ -106,16 +106,20 @@ pub(crate) struct Ours {
 }
 
 impl Ours {
-    /// Starts it, with as many workers as it takes by default or so many.
-    pub(crate) fn start(workers: Option<u32>) -> Outcome<Self> {
+    /// Starts it.
+    pub(crate) fn start(config: Config) -> Outcome<Self> {
         let executor = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        let config = Config::default();
-        let config = workers.map_or(config.clone(), |workers| config.workers(workers));
         let system = executor.block_on(ActorSystem::start(config))?;
         Ok(Self { system, executor, key: 0 })
     }
 
-    fn keys(&mut self, count: usize) -> u64 {
+    /// What runs the actors, and what runs the driver.
+    pub(crate) fn parts(&self) -> (&ActorSystem, &tokio::runtime::Runtime) {
+        (&self.system, &self.executor)
+    }
+
+    /// The first of so many keys that no actor has yet.
+    pub(crate) fn keys(&mut self, count: usize) -> u64 {
         let first = self.key;
         self.key += count as u64;
         first

@@ -4,10 +4,11 @@
 //! each library's own actor is a shell that passes it on.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
+
+use super::parts::Part;
 
 /// A message to an actor of the library whose references are `P`.
 #[derive(Debug)]
@@ -20,23 +21,24 @@ pub(crate) enum Msg<P> {
     Token(u64),
     /// Whom to tell that the token has arrived.
     Whistle(oneshot::Sender<()>),
-    /// One of many who ping each other.
-    Join(Box<Crowd<P>>),
-    /// To be answered with a pong.
+    /// What part the actor has.
+    Join(Box<Part<P>>),
+    /// To be answered with [`Msg::Go`].
     Ping(P),
-    /// The answer: the next ping goes out.
-    Pong,
-}
-
-/// What one of many who ping each other knows.
-#[derive(Debug)]
-pub(crate) struct Crowd<P> {
-    pub(crate) me: P,
-    pub(crate) all: Arc<Vec<P>>,
-    /// Pings to send.
-    pub(crate) left: u64,
-    pub(crate) seed: u64,
-    pub(crate) done: mpsc::UnboundedSender<()>,
+    /// The next step of one's own: also the answer that it waited for.
+    Go,
+    /// The bank: to the account that pays.
+    Transfer { amount: u32, to: u16, teller: u16 },
+    /// The bank: to the account that is paid.
+    Deposit { amount: u32, from: u16, teller: u16 },
+    /// The bank: the answer to the account that pays.
+    Deposited { teller: u16 },
+    /// The chameneos: to the mall.
+    Meet { from: u16, colour: u8 },
+    /// The chameneos: to the one who waited.
+    Pair { with: u16, colour: u8 },
+    /// The chameneos: to the one who came second.
+    Change(u8),
 }
 
 /// An actor's state and its handlers.
@@ -45,12 +47,12 @@ pub(crate) struct Role<P> {
     count: u64,
     next: Option<P>,
     whistle: Option<oneshot::Sender<()>>,
-    crowd: Option<Box<Crowd<P>>>,
+    part: Option<Box<Part<P>>>,
 }
 
 impl<P> Default for Role<P> {
     fn default() -> Self {
-        Self { count: 0, next: None, whistle: None, crowd: None }
+        Self { count: 0, next: None, whistle: None, part: None }
     }
 }
 
@@ -61,21 +63,8 @@ impl<P: Peer> Role<P> {
             Msg::Add(n) => self.count += n,
             Msg::Link(next) => self.next = Some(next),
             Msg::Whistle(whistle) => self.whistle = Some(whistle),
-            Msg::Join(crowd) => self.crowd = Some(crowd),
-            Msg::Ping(from) => from.pass(Msg::Pong),
-            Msg::Pong => {
-                if let Some(crowd) = &mut self.crowd {
-                    if crowd.left == 0 {
-                        // The driver counts those that have done; if it has given up, that is fine.
-                        let _ = crowd.done.send(());
-                    } else {
-                        crowd.left -= 1;
-                        crowd.seed = xorshift(crowd.seed);
-                        let whom = crowd.seed as usize % crowd.all.len();
-                        crowd.all[whom].pass(Msg::Ping(crowd.me.clone()));
-                    }
-                }
-            }
+            Msg::Join(part) => self.part = Some(part),
+            Msg::Ping(from) => from.pass(Msg::Go),
             Msg::Token(0) => {
                 if let Some(whistle) = self.whistle.take() {
                     // The driver waits for it, or has given up; either is fine.
@@ -85,6 +74,11 @@ impl<P: Peer> Role<P> {
             Msg::Token(left) => {
                 if let Some(next) = &self.next {
                     next.pass(Msg::Token(left - 1));
+                }
+            }
+            message => {
+                if let Some(part) = &mut self.part {
+                    part.on(&mut self.count, message);
                 }
             }
         }

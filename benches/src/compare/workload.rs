@@ -7,11 +7,12 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::role::{Crowd, Msg, Peer, Threads};
+use super::parts::{Account, Chameneo, Crowd, Mall, Part, Teller};
+use super::role::{Msg, Peer, Threads};
 
 /// Asks that wait at a time.
 pub(crate) const WINDOW: usize = 256;
@@ -19,6 +20,12 @@ pub(crate) const WINDOW: usize = 256;
 pub(crate) const FORKS: usize = 60;
 /// Actors that ping each other.
 pub(crate) const CROWD: usize = 16;
+/// Accounts of the bank, a power of two.
+pub(crate) const ACCOUNTS: usize = 32;
+/// Tellers of the bank, each with one transfer under way.
+pub(crate) const TELLERS: usize = 8;
+/// Chameneos, who all come to one mall.
+pub(crate) const CREATURES: usize = 100;
 /// Actors of the thread ring.
 pub(crate) const RING: usize = 100;
 
@@ -37,6 +44,8 @@ pub(crate) struct Load {
     pub(crate) pings: u64,
     /// Actors that are made.
     pub(crate) actors: u64,
+    /// How long an idle system is watched.
+    pub(crate) idle: Duration,
 }
 
 impl Load {
@@ -47,9 +56,17 @@ impl Load {
         hops: 300_000,
         pings: 20_000,
         actors: 1_000_000,
+        idle: Duration::from_secs(10),
     };
-    pub(crate) const SHORT: Self =
-        Self { tells: 100_000, asks: 2_000, pipelined: 30_000, hops: 30_000, pings: 2_000, actors: 20_000 };
+    pub(crate) const SHORT: Self = Self {
+        tells: 100_000,
+        asks: 2_000,
+        pipelined: 30_000,
+        hops: 30_000,
+        pings: 2_000,
+        actors: 20_000,
+        idle: Duration::from_secs(1),
+    };
 }
 
 /// Millions in a second.
@@ -187,17 +204,80 @@ pub(crate) fn big<P: Peer>(threads: Threads, load: Load) -> f64 {
                 seed: seed(at),
                 done: done.clone(),
             };
-            me.ask(Msg::Join(Box::new(crowd))).await;
+            me.ask(Msg::Join(Box::new(Part::Crowd(crowd)))).await;
         }
         let begun = Instant::now();
         for actor in &*all {
-            actor.tell(Msg::Pong).await;
+            actor.tell(Msg::Go).await;
         }
         for _ in 0..CROWD {
             ends.recv().await.expect("an actor has done");
         }
         rate(CROWD as u64 * load.pings * 2, begun)
     })
+}
+
+/// The bank: tellers order transfers between accounts, each of four messages: to the payer, to the payee, back to the payer,
+/// back to the teller. Millions of messages in a second.
+pub(crate) fn bank<P: Peer>(threads: Threads, load: Load) -> f64 {
+    P::run(threads, async move {
+        let (accounts, tellers) = (crowd::<P>(ACCOUNTS).await, crowd::<P>(TELLERS).await);
+        let (done, mut ends) = mpsc::unbounded_channel();
+        for (me, account) in (0..).zip(accounts.iter()) {
+            let part = Account { me, accounts: Arc::clone(&accounts), tellers: Arc::clone(&tellers) };
+            account.ask(Msg::Join(Box::new(Part::Account(part)))).await;
+        }
+        for (me, teller) in (0..).zip(tellers.iter()) {
+            let (accounts, done) = (Arc::clone(&accounts), done.clone());
+            let part = Teller { me, accounts, left: load.pings, seed: seed(usize::from(me)), done };
+            teller.ask(Msg::Join(Box::new(Part::Teller(part)))).await;
+        }
+        let begun = Instant::now();
+        for teller in &*tellers {
+            teller.tell(Msg::Go).await;
+        }
+        for _ in 0..TELLERS {
+            ends.recv().await.expect("a teller has done");
+        }
+        let figure = rate(TELLERS as u64 * load.pings * 4, begun);
+        let mut sum = 0u64;
+        for account in &*accounts {
+            sum = sum.wrapping_add(account.ask(Msg::Add(0)).await);
+        }
+        assert_eq!(sum, 0, "what is paid is received");
+        figure
+    })
+}
+
+/// Chameneos: all meet in pairs at one mall: four messages a meeting. Millions of messages in a second.
+pub(crate) fn chameneos<P: Peer>(threads: Threads, load: Load) -> f64 {
+    P::run(threads, async move {
+        let (mall, creatures) = (P::spawn().await, crowd::<P>(CREATURES).await);
+        let (done, mut end) = mpsc::unbounded_channel();
+        let part =
+            Mall { creatures: Arc::clone(&creatures), waiting: None, left: load.pings * 4, late: 0, done };
+        mall.ask(Msg::Join(Box::new(Part::Mall(part)))).await;
+        for (me, creature) in (0..).zip(creatures.iter()) {
+            let colour = (me % 3) as u8;
+            let part = Chameneo { me, mall: mall.clone(), creatures: Arc::clone(&creatures), colour };
+            creature.ask(Msg::Join(Box::new(Part::Chameneo(part)))).await;
+        }
+        let begun = Instant::now();
+        for creature in &*creatures {
+            creature.tell(Msg::Go).await;
+        }
+        end.recv().await.expect("the mall closes");
+        rate(load.pings * 4 * 4, begun)
+    })
+}
+
+/// So many actors, in a list that they share.
+async fn crowd<P: Peer>(count: usize) -> Arc<Vec<P>> {
+    let mut all = Vec::with_capacity(count);
+    for _ in 0..count {
+        all.push(P::spawn().await);
+    }
+    Arc::new(all)
 }
 
 /// Where an actor's random numbers begin.
