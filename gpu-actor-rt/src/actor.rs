@@ -9,6 +9,7 @@ use kernels_ptx::builder::Builder;
 use kernels_ptx::lang::{GpuData, Place};
 
 use crate::cx::Cx;
+use crate::mailbox::{Mailbox, OnFull};
 use crate::refs::RawRef;
 
 /// The state of an actor type. Implemented by `#[gpu_actor]` on the struct.
@@ -17,6 +18,9 @@ use crate::refs::RawRef;
 pub trait ActorState: GpuData + Default {
     /// The name that identifies the type, across processes and builds.
     const TYPE_NAME: &'static str;
+    /// What becomes of messages for which there is no space.
+    #[doc(hidden)]
+    const MAILBOX: Mailbox = Mailbox::new(0, OnFull::Reject);
 }
 
 /// An actor type with handlers. Implemented by `#[gpu_actor]` on the impl block.
@@ -57,6 +61,8 @@ pub struct ActorInfo {
     pub state: fn(&mut [u8]),
     /// The handlers.
     pub methods: &'static [MethodInfo],
+    /// What becomes of messages for which there is no space.
+    pub mailbox: Mailbox,
     /// Source file of the impl block.
     pub file: &'static str,
     /// Source line of the impl block.
@@ -98,6 +104,7 @@ pub trait UnknownActor {
         initial: |_| {},
         state: |_| {},
         methods: &[],
+        mailbox: Mailbox::new(0, OnFull::Reject),
         file: "",
         line: 0,
     };

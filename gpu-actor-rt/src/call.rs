@@ -103,7 +103,8 @@ impl<R: GpuData> Call<R> {
     /// Sends the message without waiting for a reply.
     ///
     /// # Errors
-    /// [`Error::Full`] when the mailbox is full, [`Error::Stopped`] when the system has stopped; the message was not sent.
+    /// [`Error::Full`] when the mailbox is full, unless the type [drops messages](crate::OnFull); [`Error::Stopped`] when the
+    /// system has stopped; the message was not sent.
     #[inline]
     pub fn tell(self) -> Result<()> {
         self.message.tell()
@@ -145,7 +146,10 @@ impl Prepared {
     #[inline]
     pub(crate) fn tell(&self) -> Result<()> {
         let id = self.target.resolve()?;
-        self.post(id, 0, true).map_err(|refused| self.refused(refused))
+        match self.post(id, 0, true) {
+            Ok(()) => Ok(()),
+            Err(refused) => self.tell_refused(id, refused),
+        }
     }
 
     fn payload(&self) -> &[u64] {
@@ -194,12 +198,21 @@ impl Prepared {
         }
     }
 
+    /// A tell that found no space: dropped and counted, or refused.
+    #[cold]
+    pub(crate) fn tell_refused(&self, id: RawId, refused: Refused) -> Result<()> {
+        if refused == Refused::Full && self.target.system.drop_newest(id) {
+            return Ok(());
+        }
+        Err(self.refused(refused))
+    }
+
     #[cold]
     pub(crate) fn refused(&self, refused: Refused) -> Error {
         match refused {
             Refused::Full => Error::Full {
                 actor: self.target.to_string(),
-                capacity: u64::from(self.target.system.settings.config.host_inbox),
+                capacity: self.target.system.mailbox_capacity(self.target.type_index),
             },
             Refused::Closed => self.target.system.stopped(),
         }
@@ -330,6 +343,7 @@ impl<R> AskStamped<R> {
                 Error::Timeout { actor: target.to_string(), handler: method.name, after }
             }
             End::Drift(source) => Error::Clock { actor: target.to_string(), source },
+            End::Dropped => Error::Dropped { actor: target.to_string(), handler: method.name },
             End::Lost | End::Reply { .. } => target.system.stopped(),
         }
     }

@@ -9,6 +9,7 @@ use crate::cx::DEFAULT_OUTBOX;
 use crate::device::DeviceChoice;
 use crate::device::soft::SoftConfig;
 use crate::error::{Error, Result};
+use crate::mailbox::{Mailbox, OnFull};
 
 /// The options of an actor system; every one has a default that works.
 ///
@@ -28,6 +29,7 @@ pub struct Config {
     pub(crate) device_inbox: u32,
     pub(crate) completions: u32,
     pub(crate) spill: u32,
+    pub(crate) mailboxes: Vec<(&'static str, Mailbox)>,
     pub(crate) max_sends: u32,
     pub(crate) budget: u64,
     pub(crate) ask_timeout: Duration,
@@ -56,6 +58,7 @@ impl Default for Config {
             device_inbox: 4096,
             completions: 1024,
             spill: 4096,
+            mailboxes: Vec::new(),
             max_sends: DEFAULT_OUTBOX,
             budget: 1 << 24,
             ask_timeout: Duration::from_secs(5),
@@ -113,6 +116,41 @@ impl Config {
     /// that they are dead letters. Default 4096.
     pub fn spill(mut self, messages: u32) -> Self {
         self.spill = messages;
+        self
+    }
+
+    /// The mailbox of actor type `T` in this system, instead of what `#[gpu_actor(mailbox = N, on_full = "...")]` says: how many
+    /// messages to actors of the type the host keeps for each worker while the worker's ring is full (0: none; for
+    /// [`OnFull::DropOldest`] 1024 then), and what becomes of one more.
+    ///
+    /// ```
+    /// use gpu_actor_rt::prelude::*;
+    ///
+    /// #[gpu_actor(mailbox = 256, on_full = "drop_oldest")]
+    /// #[derive(Default)]
+    /// struct Gauge { value: u64 }
+    ///
+    /// #[gpu_actor]
+    /// impl Gauge {
+    ///     #[handler]
+    ///     fn set(&mut self, value: u64) { self.value = value; }
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> gpu_actor_rt::Result<()> {
+    /// let config = Config::default().host_inbox(2).mailbox::<Gauge>(1, OnFull::DropNewest);
+    /// let system = ActorSystem::start(config).await?;
+    /// system.pause().await?;
+    /// for value in 0..5 {
+    ///     system.actor::<Gauge>("speed").set(value).tell()?;
+    /// }
+    /// let stats = system.stats();
+    /// assert_eq!((stats.accepted, stats.in_flight, stats.dropped), (5, 3, 2));
+    /// system.resume().await?;
+    /// system.shutdown().await
+    /// # }
+    /// ```
+    pub fn mailbox<T: Actor>(mut self, messages: u32, on_full: OnFull) -> Self {
+        self.mailboxes.push((T::TYPE_NAME, Mailbox::new(messages, on_full)));
         self
     }
 
@@ -306,6 +344,9 @@ impl Config {
             // "full" and "free for the next lap" would be the same sequence number.
             *ring = ring.next_power_of_two().max(self.lanes.next_power_of_two()).max(2);
         }
+        for (_, mailbox) in &self.mailboxes {
+            range("mailbox", u64::from(mailbox.messages), 0, u64::from(Mailbox::MOST))?;
+        }
         range("max_sends", u64::from(self.max_sends), 1, 1 << 16)?;
         range("budget", self.budget, 1, u64::MAX)?;
         range("max_pending_asks", u64::from(self.max_pending_asks), 1, 1 << corr::INDEX_BITS)?;
@@ -349,6 +390,23 @@ fn range(option: &'static str, value: u64, least: u64, most: u64) -> Result<()> 
 pub(crate) struct Settings {
     pub(crate) workers: u32,
     pub(crate) config: Config,
+}
+
+impl Settings {
+    /// The mailboxes of the types, by type index.
+    pub(crate) fn mailboxes(&self, types: &[&'static ActorInfo]) -> Result<Vec<Mailbox>> {
+        let mut mailboxes: Vec<_> =
+            std::iter::once(Mailbox::default()).chain(types.iter().map(|info| info.mailbox)).collect();
+        for (name, mailbox) in &self.config.mailboxes {
+            let at = types.iter().position(|info| info.name == *name).ok_or_else(|| Error::Config {
+                option: "mailbox",
+                value: (*name).to_owned(),
+                why: "the system has no such actor type; leave the option out, or name the type by Config::actor too",
+            })?;
+            mailboxes[at + 1] = *mailbox;
+        }
+        Ok(mailboxes)
+    }
 }
 
 #[cfg(test)]

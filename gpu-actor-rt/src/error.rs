@@ -25,8 +25,16 @@ pub enum Error {
     Full {
         /// The actor.
         actor: String,
-        /// Messages that its worker's mailbox holds.
+        /// Messages that its worker's ring holds, and what the type's mailbox has beyond that.
         capacity: u64,
+    },
+    /// The message waited for space and was dropped for a newer one, as the type's mailbox says; it was not handled.
+    #[error("the call of {actor}.{handler} was dropped for a newer message (its type drops the oldest when its mailbox is full)")]
+    Dropped {
+        /// The actor.
+        actor: String,
+        /// The handler.
+        handler: &'static str,
     },
     /// No reply came in time. The message may still be handled.
     #[error("{actor}.{handler} did not reply within {after:?}; it may still run (see Call::timeout)")]

@@ -53,6 +53,8 @@ mod fault;
 pub mod hlc;
 mod id;
 mod key;
+mod mailbox;
+mod overflow;
 mod program;
 mod refs;
 mod registry;
@@ -77,6 +79,7 @@ pub use id::ActorId;
 pub use kernels_ptx::lang::GpuData;
 pub use kernels_ptx::{math, num};
 pub use key::Key;
+pub use mailbox::OnFull;
 pub use refs::ActorRef;
 pub use stats::Stats;
 pub use system::ActorSystem;
@@ -87,7 +90,7 @@ pub mod prelude {
     pub use gpu_actor_macros::{GpuData, gpu_actor, gpu_fn, handler};
     pub use kernels_ptx::lang::GpuData;
 
-    pub use crate::{Actor, ActorId, ActorRef, ActorSystem, Config, Cx, Error, Fault, FaultKind, Key, Stats};
+    pub use crate::{Actor, ActorId, ActorRef, ActorSystem, Config, Cx, Error, Fault, FaultKind, Key, OnFull, Stats};
 }
 
 /// What generated code names; nothing here is stable.
@@ -102,6 +105,7 @@ pub mod __private {
     pub use crate::call::Call;
     pub use crate::cx::{Cx, Message};
     pub use crate::id::ActorId;
+    pub use crate::mailbox::{Mailbox, OnFull};
     pub use crate::refs::{ActorRef, RawRef};
     pub use crate::testing::check_lowering;
     pub use crate::{ring, sync};

@@ -94,7 +94,7 @@ pub struct RawRef(pub(crate) Arc<Target>);
 /// Whom a message is for.
 pub(crate) struct Target {
     pub(crate) system: Arc<Inner>,
-    type_index: u32,
+    pub(crate) type_index: u32,
     type_name: &'static str,
     key: Key,
     /// The raw id, 0 until the first use.

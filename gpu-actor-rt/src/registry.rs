@@ -89,6 +89,7 @@ pub(crate) fn slot_size(types: &[&'static ActorInfo]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mailbox::{Mailbox, OnFull};
 
     const fn method(name: &'static str, id: u32, msg_size: u32, reply_size: u32) -> MethodInfo {
         MethodInfo {
@@ -113,6 +114,7 @@ mod tests {
             initial: |_| (),
             state: |_| (),
             methods,
+            mailbox: Mailbox::new(0, OnFull::Reject),
             file: "a.rs",
             line,
         }

@@ -7,7 +7,8 @@ use crate::device::DeviceKind;
 /// A reading of a system's counters, by [`ActorSystem::stats`](crate::ActorSystem::stats).
 ///
 /// The workers' counters are read one after the other while they move, and published by each worker after a burst of
-/// messages; they balance exactly while the system is paused or drained.
+/// messages; they balance exactly while the system is paused or drained: accepted + sent = handled + faulted + dead letters +
+/// dropped + in flight.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {
@@ -35,6 +36,8 @@ pub struct Stats {
     pub faulted: u64,
     /// Messages that handlers sent and that could not be delivered.
     pub dead_letters: u64,
+    /// Messages that were dropped because there was no space and their type says so, see [`OnFull`](crate::OnFull).
+    pub dropped: u64,
     /// Messages that handlers sent and that waited in a spill ring for space.
     pub spilled: u64,
     /// Replies that nobody took: their asks had timed out or were dropped.

@@ -228,6 +228,7 @@ fn info(actor: &Actor) -> TokenStream {
             initial: |__out| #rt::GpuData::encode(&<#ty as ::core::default::Default>::default(), __out),
             state: #rt::normalise::<#ty>,
             methods: &[#(#methods,)*],
+            mailbox: <#ty as #rt::ActorState>::MAILBOX,
             file: ::core::file!(),
             line: #line,
         };

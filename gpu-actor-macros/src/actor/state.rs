@@ -2,7 +2,7 @@
 
 use super::options::Options;
 use crate::data;
-use crate::emit::{here, quiet};
+use crate::emit::{here, quiet, rt};
 use crate::errors::Errors;
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -58,6 +58,13 @@ pub(crate) fn expand(options: &TokenStream, item: &TokenStream, mut errors: Erro
         let name = syn::ext::IdentExt::unraw(name).to_string();
         quote!(::core::concat!(::core::module_path!(), "::", #name))
     };
+    let mailbox = (options.mailbox.is_some() || options.on_full.is_some()).then(|| {
+        let rt = rt();
+        let messages = options.mailbox.unwrap_or(0);
+        let on_full = options.on_full.unwrap_or("Reject");
+        let on_full = syn::Ident::new(on_full, proc_macro2::Span::call_site());
+        quote!(const MAILBOX: #rt::Mailbox = #rt::Mailbox::new(#messages, #rt::OnFull::#on_full);)
+    });
     // A missing `Default` is reported at the struct's name.
     let header = quote_spanned!(here(name.span())=> impl ::gpu_actor_rt::__private::ActorState for #name);
     quote! {
@@ -69,6 +76,7 @@ pub(crate) fn expand(options: &TokenStream, item: &TokenStream, mut errors: Erro
         #quiet
         #header #bounds {
             const TYPE_NAME: &'static str = #type_name;
+            #mailbox
         }
         #errors
     }

@@ -41,6 +41,8 @@ pub(crate) enum End {
     TimedOut,
     /// The system ended without a reply.
     Lost,
+    /// The message was dropped for a newer one.
+    Dropped,
 }
 
 /// How an ask ended, with the reply. Lies in the table's entry: written there once, and read there.

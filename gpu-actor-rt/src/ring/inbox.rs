@@ -64,12 +64,26 @@ impl<W: Words> Inbox<W> {
     /// When the payload is longer than a slot's; the runtime picks the slot size from the registered types.
     #[inline]
     pub fn push(&self, message: &Envelope<'_>) -> Result<(), Refused> {
+        self.push_unless(CLOSED, message)
+    }
+
+    /// Puts a message into the ring that was accepted, and counted, elsewhere before the inbox was closed.
+    ///
+    /// # Panics
+    /// As [`push`](Self::push).
+    pub fn push_accepted(&self, message: &Envelope<'_>) -> Result<(), Refused> {
+        self.push_unless(0, message)
+    }
+
+    #[inline]
+    fn push_unless(&self, refusing: u64, message: &Envelope<'_>) -> Result<(), Refused> {
         assert!(message.payload.len() <= self.shape.payload_words(), "the payload fits the slot");
         let mut ticket = self.ticket.0.load(Ordering::Relaxed);
         loop {
-            if ticket & CLOSED != 0 {
+            if ticket & refusing != 0 {
                 return Err(Refused::Closed);
             }
+            // The ring is short: the bit does not reach the slot's index or its sequence number.
             let at = self.shape.slot(ticket);
             let seq = self.slots.load(at + slot::SEQ_METHOD, Ordering::Acquire) as u32;
             match seq.wrapping_sub(ticket as u32) as i32 {

@@ -132,7 +132,7 @@ impl ActorSystem {
                     message
                         .post_quietly(id, 0, stamps.tick(coarse::wall))
                         .map(|()| bells.note(id.worker()))
-                        .map_err(|refused| message.refused(refused))
+                        .or_else(|refused| message.tell_refused(id, refused))
                 })
             } else {
                 // An actor of another system has other bells and another clock.

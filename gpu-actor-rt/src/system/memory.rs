@@ -12,10 +12,12 @@ use crate::config::Settings;
 use crate::device::{Allocation, Device, DeviceError, MemoryKind};
 use crate::error::{Error, Result};
 use crate::hlc::Calibration;
+use crate::overflow::Overflow;
 use crate::program::Program;
 use crate::ring::{Completions, Inbox, Shape};
 use crate::shared::Mapped;
 use crate::sync::Words;
+use crate::system::behind::Parcel;
 
 /// The memory of a system.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(crate) struct Memory {
     pub(crate) control: Mapped,
     /// Per worker: what the host needs of it.
     pub(crate) inboxes: Vec<Inbox<Mapped>>,
+    /// Per worker: what its inbox has no space for.
+    pub(crate) overflows: Vec<Overflow<Parcel>>,
     /// Per worker: the lines that it writes.
     pub(crate) lines: Vec<Mapped>,
     /// Per type, in the order of the program.
@@ -196,7 +200,8 @@ impl Memory {
             record.set(offset, value);
         }
         let root = arena.device(&record.0)?;
-        let memory = Self { root, control, inboxes, lines, types, _device: arena.owned };
+        let overflows = (0..workers).map(|_| Overflow::new()).collect();
+        let memory = Self { root, control, inboxes, overflows, lines, types, _device: arena.owned };
         Ok((memory, completions))
     }
 }

@@ -3,6 +3,7 @@
 //! Rules kept here: a message is accepted or refused, never both; after a shutdown every accepted message was handled or
 //! is in the count that the error names; a system that is dropped ends its kernel and hangs on nothing.
 
+pub(crate) mod behind;
 mod directory;
 mod drain;
 pub(crate) mod many;
@@ -30,6 +31,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::hlc::{self, Calibration, Clock};
 use crate::id::{ActorId, RawId};
 use crate::key::Key;
+use crate::mailbox::Mailbox;
 use crate::program::Program;
 use crate::refs::{ActorRef, RawRef};
 use crate::registry;
@@ -104,6 +106,8 @@ pub(crate) struct Inner {
     pub(crate) running: Running,
     pub(crate) program: Arc<Program>,
     pub(crate) settings: Settings,
+    /// By type index, the first is nobody's.
+    mailboxes: Vec<Mailbox>,
     pub(crate) device: Arc<dyn Device>,
     /// Why it is this device.
     why: String,
@@ -149,6 +153,7 @@ impl ActorSystem {
                 why: "the device cannot hold that many blocks at a time, see `DeviceInfo::max_resident_blocks`",
             });
         }
+        let mailboxes = settings.mailboxes(&program.types)?;
         let (module, jit) = tracing::debug_span!("load").in_scope(|| program.load(device.as_ref()))?;
         let calibration = Calibration::first(device.timer()?, hlc::now());
         let (running, completions) = Running::launch(&device, &program, &module, &settings, calibration)?;
@@ -170,6 +175,7 @@ impl ActorSystem {
             running,
             program,
             settings,
+            mailboxes,
             device,
             why,
         });
@@ -242,6 +248,7 @@ impl ActorSystem {
             handled: counters.handled,
             faulted: counters.faulted,
             dead_letters: counters.dead_letters,
+            dropped: counters.dropped,
             spilled: counters.spilled,
             late_replies: inner.asks.late(),
             pending_asks: inner.asks.pending(),
@@ -307,7 +314,7 @@ impl ActorSystem {
     /// stands until [`resume`](Self::resume) takes it back. So it does if the future is dropped.
     ///
     /// While paused, the counters of [`stats`](Self::stats) balance: accepted + sent = handled + faulted + dead letters +
-    /// in flight.
+    /// dropped + in flight.
     ///
     /// ```
     /// use gpu_actor_rt::prelude::*;
@@ -463,7 +470,14 @@ impl Inner {
         hlc: u64,
     ) -> Result<(), Refused> {
         let message = Envelope { method, actor: actor.0, hlc, corr, payload };
-        self.running.memory.inboxes[actor.worker() as usize].push(&message)
+        let (memory, worker) = (&self.running.memory, actor.worker() as usize);
+        if !memory.overflows[worker].any() {
+            match memory.inboxes[worker].push(&message) {
+                Err(Refused::Full) => {}
+                taken => return taken,
+            }
+        }
+        self.post_behind(&message)
     }
 
     /// Wakes a worker if it sleeps, after messages to it.
@@ -548,7 +562,9 @@ impl Inner {
 
     /// Refuses every later message.
     fn close(&self) {
-        for inbox in &self.running.memory.inboxes {
+        let memory = &self.running.memory;
+        for (overflow, inbox) in memory.overflows.iter().zip(&memory.inboxes) {
+            overflow.close();
             inbox.close();
         }
         self.wake_all_waiters();

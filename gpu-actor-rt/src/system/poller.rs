@@ -121,6 +121,7 @@ impl Poller {
     /// One look at everything; whether there was work.
     fn pass(&mut self) -> bool {
         let mut worked = self.inner.drain_all();
+        worked |= self.inner.flush_overflows();
         worked |= self.inner.serve_waiters();
         self.inner.asks.expire(self.inner.monotonic());
         if !worked {
@@ -287,6 +288,7 @@ impl Inner {
 
     fn any_waiter(&self) -> bool {
         self.waiters.iter().any(super::waiters::Waiters::any)
+            || self.running.memory.overflows.iter().any(crate::overflow::Overflow::any)
     }
 }
 

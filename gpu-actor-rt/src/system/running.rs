@@ -16,6 +16,7 @@ use crate::config::Settings;
 use crate::device::{Device, LaunchStatus, Launched, LoadedModule};
 use crate::error::{Error, Result};
 use crate::hlc::Calibration;
+use crate::overflow::Overflow;
 use crate::program::Program;
 use crate::ring::Completions;
 use crate::shared::Mapped;
@@ -49,6 +50,7 @@ pub(crate) struct Counters {
     pub(crate) handled: u64,
     pub(crate) faulted: u64,
     pub(crate) dead_letters: u64,
+    pub(crate) dropped: u64,
     pub(crate) spilled: u64,
     pub(crate) activated: u64,
     pub(crate) heartbeats: u64,
@@ -62,6 +64,7 @@ impl Counters {
             handled: sum(line::HANDLED),
             faulted: sum(line::FAULTED),
             dead_letters: sum(line::DEAD_LETTERS),
+            dropped: memory.overflows.iter().map(Overflow::dropped).sum(),
             spilled: sum(line::SPILLED),
             activated: sum(line::ACTIVATED),
             heartbeats: sum(line::HEARTBEAT),
@@ -69,13 +72,19 @@ impl Counters {
         };
         fence(Ordering::SeqCst);
         counters.sent = sum(line::SENT);
-        counters.accepted = memory.inboxes.iter().map(crate::ring::Inbox::accepted).sum();
+        counters.accepted = memory
+            .overflows
+            .iter()
+            .zip(&memory.inboxes)
+            .map(|(overflow, inbox)| overflow.accepted(|| inbox.accepted()))
+            .sum();
         counters
     }
 
     /// Messages that came in and are not done.
     pub(crate) fn in_flight(&self) -> u64 {
-        (self.accepted + self.sent).saturating_sub(self.handled + self.faulted + self.dead_letters)
+        let done = self.handled + self.faulted + self.dead_letters + self.dropped;
+        (self.accepted + self.sent).saturating_sub(done)
     }
 }
 

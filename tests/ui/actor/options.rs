@@ -6,7 +6,7 @@ struct Misspelled {
     value: u32,
 }
 
-#[gpu_actor(mailbox = 1024)]
+#[gpu_actor(placement = "near")]
 #[derive(Default)]
 struct Later {
     value: u32,
