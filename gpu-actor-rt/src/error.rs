@@ -29,7 +29,9 @@ pub enum Error {
         capacity: u64,
     },
     /// The message waited for space and was dropped for a newer one, as the type's mailbox says; it was not handled.
-    #[error("the call of {actor}.{handler} was dropped for a newer message (its type drops the oldest when its mailbox is full)")]
+    #[error(
+        "the call of {actor}.{handler} was dropped for a newer message (its type drops the oldest when its mailbox is full)"
+    )]
     Dropped {
         /// The actor.
         actor: String,

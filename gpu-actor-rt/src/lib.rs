@@ -90,7 +90,9 @@ pub mod prelude {
     pub use gpu_actor_macros::{GpuData, gpu_actor, gpu_fn, handler};
     pub use kernels_ptx::lang::GpuData;
 
-    pub use crate::{Actor, ActorId, ActorRef, ActorSystem, Config, Cx, Error, Fault, FaultKind, Key, OnFull, Stats};
+    pub use crate::{
+        Actor, ActorId, ActorRef, ActorSystem, Config, Cx, Error, Fault, FaultKind, Key, OnFull, Stats,
+    };
 }
 
 /// What generated code names; nothing here is stable.

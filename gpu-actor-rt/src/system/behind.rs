@@ -26,7 +26,14 @@ impl Parcel {
         let mut payload = [0; PAYLOAD_WORDS];
         payload[..message.payload.len()].copy_from_slice(message.payload);
         let words = message.payload.len() as u8;
-        Self { method: message.method, actor: message.actor, hlc: message.hlc, corr: message.corr, words, payload }
+        Self {
+            method: message.method,
+            actor: message.actor,
+            hlc: message.hlc,
+            corr: message.corr,
+            words,
+            payload,
+        }
     }
 
     fn envelope(&self) -> Envelope<'_> {

@@ -130,7 +130,7 @@ async fn chaos(backend: &Backend, config: Config) {
                 let stats = system.stats();
                 assert_eq!(
                     stats.accepted + stats.sent,
-                    stats.handled + stats.faulted + stats.dead_letters + stats.in_flight,
+                    stats.handled + stats.faulted + stats.dead_letters + stats.dropped + stats.in_flight,
                     "{stats:?}"
                 );
                 system.resume().await.unwrap();

@@ -14,6 +14,7 @@ mod differential;
 mod faults;
 pub mod kinds;
 mod lifecycle;
+mod mailbox;
 mod many;
 mod order;
 mod population;
@@ -127,6 +128,7 @@ fn every_behaviour() -> Vec<Behaviour> {
         differential::all,
         faults::all,
         lifecycle::all,
+        mailbox::all,
         many::all,
         order::all,
         population::all,

@@ -175,7 +175,8 @@ impl Live {
 
 /// Whether every message of a drained system is accounted for.
 pub(crate) fn balances(stats: &Stats) -> bool {
-    stats.in_flight == 0 && stats.accepted + stats.sent == stats.handled + stats.faulted + stats.dead_letters
+    stats.in_flight == 0
+        && stats.accepted + stats.sent == stats.handled + stats.faulted + stats.dead_letters + stats.dropped
 }
 
 /// Requires it.
