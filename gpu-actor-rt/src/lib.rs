@@ -55,6 +55,8 @@ mod id;
 mod key;
 mod mailbox;
 mod overflow;
+#[cfg(test)]
+mod overflow_tests;
 mod program;
 mod refs;
 mod registry;

@@ -4,16 +4,17 @@
 
 use std::fmt;
 
-/// What becomes of a message when there is no space for it; `on_full` of `#[gpu_actor]`.
+/// What becomes of a message from the host when there is no space for it; `on_full` of `#[gpu_actor]`.
+///
+/// A message that a handler sends and that finds no space on the device is a dead letter, whatever its receiver's type says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnFull {
-    /// `"reject"`: a tell is refused with [`Error::Full`](crate::Error::Full); a message that an actor sends is a dead letter.
+    /// `"reject"`: a tell is refused with [`Error::Full`](crate::Error::Full).
     #[default]
     Reject,
     /// `"drop_oldest"`: the oldest message that waits on the host for the type is dropped and counted, and the new one is taken.
-    /// An ask that is dropped so ends with [`Error::Dropped`](crate::Error::Dropped). A message that an actor sends is
-    /// itself dropped and counted: the oldest waits in a ring of the device, between messages to others.
+    /// An ask that is dropped so ends with [`Error::Dropped`](crate::Error::Dropped).
     DropOldest,
     /// `"drop_newest"`: the message itself is dropped and counted, and its tell is `Ok`. Asks and `tell_wait` wait for space.
     DropNewest,
