@@ -4,6 +4,7 @@
 //! cargo run --release -p gpu-actor-benches -- compare [--rounds N] [--short] [--json FILE] [--svg FILE] [--markdown FILE]
 //! cargo run --release -p gpu-actor-benches -- jit [--rounds N] [--json FILE]
 //! cargo run --release -p gpu-actor-benches -- lower [--rounds N] [--json FILE]
+//! cargo run --release -p gpu-actor-benches -- scaling [--rounds N] [--actors N] [--json FILE] [--svg FILE]
 //! cargo run --release -p gpu-actor-benches -- worker [--rounds N] [--json FILE]
 //! ```
 //!
@@ -16,6 +17,7 @@ mod hot_paths;
 mod jit;
 mod lower;
 mod report;
+mod scaling;
 mod subjects;
 mod worker;
 
@@ -66,6 +68,17 @@ enum What {
     Jit(Common),
     /// Lowering, verifying and compiling an actor type with ten handlers, each time in a new process.
     Lower(Common),
+    /// Throughput from one worker to many, and from one actor to many.
+    Scaling {
+        #[command(flatten)]
+        common: Common,
+        /// The most actors: a power of ten.
+        #[arg(long, default_value_t = 10_000_000)]
+        actors: u64,
+        /// Also draws the curves here, as SVG.
+        #[arg(long)]
+        svg: Option<PathBuf>,
+    },
     /// One worker that works off a full inbox: nanoseconds per message on the device side.
     Worker(Common),
     /// One measurement of `lower`, in this process.
@@ -96,6 +109,13 @@ fn run(options: Options) -> Outcome<()> {
             if let Some(file) = markdown {
                 std::fs::write(&file, compare::markdown(&report))
                     .map_err(|e| format!("{}: {e}", file.display()))?;
+            }
+            (common, report)
+        }
+        What::Scaling { common, actors, svg } => {
+            let report = scaling::run(common.rounds.max(5), actors)?;
+            if let Some(file) = svg {
+                scaling::draw(&report, &file)?;
             }
             (common, report)
         }

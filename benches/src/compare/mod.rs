@@ -309,7 +309,7 @@ pub(crate) fn run(rounds: usize, short: bool) -> Outcome<Value> {
 }
 
 /// The commit that was built, as git tells it where the program runs.
-fn commit() -> String {
+pub(crate) fn commit() -> String {
     let output = std::process::Command::new("git").args(["describe", "--always", "--dirty"]).output();
     let text = output.ok().filter(|output| output.status.success());
     text.map_or_else(
