@@ -78,8 +78,12 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Workers: blocks of the ring kernel, each of which owns a shard of the actors. Default: the machine's cores, at least 2
-    /// and at most 8.
+    /// Workers: blocks of the ring kernel, each of which owns a shard of the actors. Default: the machine's cores but one, at
+    /// least 1 and at most 8.
+    ///
+    /// On the software GPU a worker is a thread. One core is left to the threads that send and to the one that takes
+    /// completions: with a worker on each core they take turns, and a message between two workers waits for a turn. Actors
+    /// that mostly talk to each other, one message at a time, are fastest on one worker.
     pub fn workers(mut self, workers: u32) -> Self {
         self.workers = Some(workers);
         self
@@ -330,7 +334,7 @@ impl Config {
     /// Checks the options and fills in what the machine decides.
     pub(crate) fn settle(mut self) -> Result<Settings> {
         let cores = std::thread::available_parallelism().map_or(2, |n| n.get() as u32);
-        let workers = self.workers.unwrap_or(cores.clamp(2, 8));
+        let workers = self.workers.unwrap_or(cores.saturating_sub(1).clamp(1, 8));
         range("workers", u64::from(workers), 1, (1 << actor_id::WORKER_BITS) - 1)?;
         range("lanes", u64::from(self.lanes), 1, 32)?;
         for (option, ring) in [

@@ -50,7 +50,8 @@ impl Backend {
     }
 
     fn config_on(&self, device: &Arc<dyn Device>) -> Config {
-        let config = Config::default().device(Arc::clone(device));
+        // Two workers on every machine, so that messages also go from one to the other.
+        let config = Config::default().workers(2).device(Arc::clone(device));
         match self.slice {
             Some(slice) => config.slice(slice),
             None => config,
