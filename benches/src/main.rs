@@ -1,7 +1,7 @@
 //! Measurements: the actor libraries that a user would pick instead, the software GPU's compiled code, and compiling.
 //!
 //! ```text
-//! cargo run --release -p gpu-actor-benches -- compare [--rounds N] [--short] [--json FILE] [--svg FILE] [--markdown FILE]
+//! cargo run --release -p gpu-actor-benches -- compare [--rounds N] [--short] [--json FILE] [--svg FILE] [--markdown FILE] [--readme FILE]
 //! cargo run --release -p gpu-actor-benches -- jit [--rounds N] [--json FILE]
 //! cargo run --release -p gpu-actor-benches -- lower [--rounds N] [--json FILE]
 //! cargo run --release -p gpu-actor-benches -- scaling [--rounds N] [--actors N] [--json FILE] [--svg FILE]
@@ -51,6 +51,9 @@ enum What {
         /// Also writes the tables here, as Markdown.
         #[arg(long)]
         markdown: Option<PathBuf>,
+        /// Also writes a table of the first figures into this README, between its marks.
+        #[arg(long)]
+        readme: Option<PathBuf>,
     },
     /// Bytes that an actor holds, measured in this process for `compare`.
     #[command(hide = true)]
@@ -101,7 +104,7 @@ fn run(options: Options) -> Outcome<()> {
         What::LowerOnce => return lower::once(),
         What::Bytes { library, actors } => return compare::process::bytes(library, actors),
         What::HotPaths { path } => return hot_paths::run(path),
-        What::Compare { common, short, svg, markdown } => {
+        What::Compare { common, short, svg, markdown, readme } => {
             let report = compare::run(common.rounds.max(5), short)?;
             if let Some(file) = svg {
                 compare::draw(&report, &file)?;
@@ -109,6 +112,9 @@ fn run(options: Options) -> Outcome<()> {
             if let Some(file) = markdown {
                 std::fs::write(&file, compare::markdown(&report))
                     .map_err(|e| format!("{}: {e}", file.display()))?;
+            }
+            if let Some(file) = readme {
+                compare::into_readme(&report, &file)?;
             }
             (common, report)
         }

@@ -13,6 +13,7 @@ mod plot;
 pub(crate) mod process;
 mod queues;
 mod role;
+mod text;
 mod workload;
 
 use gpu_actor_rt::Config;
@@ -26,6 +27,7 @@ use peers::{Actix, Kameo, Ractor, Xtra};
 pub(crate) use plot::draw;
 use process::Library;
 use role::{Peer, Threads};
+pub(crate) use text::{into_readme, markdown};
 use workload::Load;
 
 /// Whose figure it is.
@@ -316,54 +318,6 @@ pub(crate) fn commit() -> String {
         || "unknown commit".to_owned(),
         |output| format!("commit {}", String::from_utf8_lossy(&output.stdout).trim()),
     )
-}
-
-/// The tables in Markdown, for the book.
-pub(crate) fn markdown(report: &Value) -> String {
-    use std::fmt::Write as _;
-    let none = Vec::new();
-    let mut text = format!(
-        "{}, {}, {} rounds; load average {}.\n",
-        report["place"].as_str().unwrap_or_default(),
-        report["commit"].as_str().unwrap_or_default(),
-        report["rounds"],
-        report["load_average"].as_str().unwrap_or_default(),
-    );
-    for table in report["tables"].as_array().unwrap_or(&none) {
-        let rows = table["rows"].as_array().unwrap_or(&none);
-        let figures = rows.first().and_then(|row| row["figures"].as_object());
-        let figures: Vec<&String> = figures.map_or_else(Vec::new, |figures| figures.keys().collect());
-        let (workload, unit) = (&table["workload"], &table["unit"]);
-        // Writing to a text does not fail.
-        let _ = write!(text, "\n**{}**", workload.as_str().unwrap_or_default());
-        let _ = write!(text, " ({})\n\n| |", unit.as_str().unwrap_or_default());
-        for figure in &figures {
-            let _ = write!(text, " {figure} | least to most | to the best peer |");
-        }
-        let _ = write!(text, "\n|---|{}\n", "--:|--:|--:|".repeat(figures.len()));
-        for row in rows {
-            let name = row["name"].as_str().unwrap_or_default();
-            let _ = match row["side"].as_str() {
-                Some("ours") => write!(text, "| **{name}** |"),
-                Some("peer") => write!(text, "| {name} |"),
-                _ => write!(text, "| *limit:* {name} |"),
-            };
-            for figure in &figures {
-                let value = &row["figures"][*figure];
-                let number = |name: &str| value[name].as_f64().unwrap_or(f64::NAN);
-                let _ = write!(
-                    text,
-                    " {:.2} | {:.2} to {:.2} | {:.2} |",
-                    number("median"),
-                    number("least"),
-                    number("most"),
-                    number("to_best_peer")
-                );
-            }
-            text.push('\n');
-        }
-    }
-    text
 }
 
 /// The best peer's median of a figure, where there are peers.
