@@ -117,7 +117,7 @@ impl Config {
     }
 
     /// Sent messages that a worker keeps while the receivers' mailboxes are full, rounded up to a power of two; beyond
-    /// that they are dead letters. Default 4096.
+    /// that they are dead letters, or dropped, as the receiver's type says ([`OnFull`]). Default 4096.
     pub fn spill(mut self, messages: u32) -> Self {
         self.spill = messages;
         self

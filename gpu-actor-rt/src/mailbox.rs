@@ -4,19 +4,22 @@
 
 use std::fmt;
 
-/// What becomes of a message from the host when there is no space for it; `on_full` of `#[gpu_actor]`.
+/// What becomes of a message when there is no space for it; `on_full` of `#[gpu_actor]`.
 ///
-/// A message that a handler sends and that finds no space on the device is a dead letter, whatever its receiver's type says.
+/// A message that a handler sends finds no space when its receiver's queue on the device is full, and the spill ring
+/// ([`Config::spill`](crate::Config::spill)) of the handler's worker too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnFull {
-    /// `"reject"`: a tell is refused with [`Error::Full`](crate::Error::Full).
+    /// `"reject"`: a tell is refused with [`Error::Full`](crate::Error::Full). A message that a handler sends is a dead letter.
     #[default]
     Reject,
     /// `"drop_oldest"`: the oldest message that waits on the host for the type is dropped and counted, and the new one is taken.
-    /// An ask that is dropped so ends with [`Error::Dropped`](crate::Error::Dropped).
+    /// An ask that is dropped so ends with [`Error::Dropped`](crate::Error::Dropped). A message that a handler sends is itself
+    /// dropped and counted: those before it have their places in the device's rings, between messages to other actors.
     DropOldest,
-    /// `"drop_newest"`: the message itself is dropped and counted, and its tell is `Ok`. Asks and `tell_wait` wait for space.
+    /// `"drop_newest"`: the message itself is dropped and counted, and its tell is `Ok`. Asks and `tell_wait` wait for space. A
+    /// message that a handler sends is dropped and counted.
     DropNewest,
 }
 

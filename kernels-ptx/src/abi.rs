@@ -290,6 +290,8 @@ pub mod worker {
     pub const LOCAL_HEAD: u64 = 280;
     /// Word: messages put into the private queue, the low 32 bits.
     pub const LOCAL_TAIL: u64 = 288;
+    /// Word: as [`line::DROPPED`](super::line::DROPPED).
+    pub const DROPPED: u64 = 296;
     /// Bytes of the record.
     pub const SIZE: u64 = 384;
 }
@@ -322,12 +324,15 @@ pub mod line {
     pub const FAULTED: u64 = 136;
     /// Word: messages that handlers on this worker sent (delivered, spilled or dead).
     pub const SENT: u64 = 144;
-    /// Word: sent messages that could not be delivered.
+    /// Word: sent messages that could not be delivered, and were reported.
     pub const DEAD_LETTERS: u64 = 152;
     /// Word: sent messages that went through the spill ring.
     pub const SPILLED: u64 = 160;
     /// Word: actors activated on this worker.
     pub const ACTIVATED: u64 = 168;
+    /// Word: sent messages that could not be delivered, and were dropped as [`actor_type::ON_FULL`](super::actor_type::ON_FULL)
+    /// says.
+    pub const DROPPED: u64 = 176;
     /// Bytes.
     pub const SIZE: u64 = 256;
 }
@@ -344,6 +349,11 @@ pub mod actor_type {
     pub const CHUNKS: u64 = 24;
     /// Word: address of the slot counts: one word per worker, a line apart (mapped pinned, written by the host).
     pub const COUNTS: u64 = 32;
+    /// Word: what becomes of a message to an actor of the type that an actor sent and for which there is no room, not even in its
+    /// worker's spill ring: [`MAILBOX_FULL`](super::fault::code::MAILBOX_FULL), and it is a dead letter, or [`DROP`].
+    pub const ON_FULL: u64 = 40;
+    /// A value of [`ON_FULL`]: the message is dropped and counted. No fault has this code.
+    pub const DROP: u32 = 0xfffc;
     /// Bytes of the record.
     pub const SIZE: u64 = 64;
     /// Actors of one chunk, as a shift.

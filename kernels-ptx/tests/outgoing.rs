@@ -1,5 +1,6 @@
 //! What a worker's handlers send, natively, through rings that are too small for it: whatever overflows, the messages to one
-//! receiver arrive in the order sent, and each is delivered, or waits, or is a dead letter.
+//! receiver arrive in the order sent, and each is delivered, or waits, or is a dead letter, or is
+//! dropped and counted.
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
@@ -7,7 +8,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use kernels_ptx::abi::{LINE, actor_id, completion, cx, fault, line, root, scratch, slot, worker};
+use kernels_ptx::abi::{
+    LINE, actor_id, actor_type, completion, cx, fault, line, root, scratch, slot, worker,
+};
 use kernels_ptx::device::native::{self, Memory, Order};
 use kernels_ptx::device::{ld_weak, st_weak};
 use kernels_ptx::ring::outgoing::{self, DEAD_SHIFT, STUCK};
@@ -59,16 +62,25 @@ const LOCAL: u64 = TICKETS + 4 * LINE;
 const INBOX: u64 = LOCAL + ROOM * SIZE;
 const SPILL: u64 = INBOX + ROOM * SIZE;
 const DONE: u64 = SPILL + ROOM * SIZE;
-const ACTOR: u64 = DONE + COMPLETIONS * SIZE;
+const TYPES: u64 = DONE + COMPLETIONS * SIZE;
+const ACTOR: u64 = TYPES + 3 * actor_type::SIZE;
 const SCRATCH: u64 = ACTOR + 64;
 const END: u64 = SCRATCH + scratch::OUTBOX + SENDS * SIZE;
 
-/// An actor of worker 0, one of worker 1, and one of a type that there is not.
-const RECEIVERS: [u64; 3] = [
+/// An actor of worker 0, one of worker 1, the same of a type whose messages may be dropped, and one of a type that there is not.
+const RECEIVERS: [u64; 5] = [
     1 << actor_id::TYPE_SHIFT,
     1 << actor_id::TYPE_SHIFT | 1 << actor_id::WORKER_SHIFT,
     2 << actor_id::TYPE_SHIFT,
+    2 << actor_id::TYPE_SHIFT | 1 << actor_id::WORKER_SHIFT,
+    NOWHERE,
 ];
+const NOWHERE: u64 = 3 << actor_id::TYPE_SHIFT;
+
+/// Whether the receiver is of the type whose messages may be dropped.
+fn drops(receiver: u64) -> bool {
+    receiver >> actor_id::TYPE_SHIFT & 0xfff == 2
+}
 
 fn memory() -> Rc<Words> {
     let words = Words(RefCell::new(vec![0; END as usize / 8]));
@@ -80,9 +92,13 @@ fn memory() -> Rc<Words> {
         (root::SPILL_CAPACITY, ROOM),
         (root::COMPLETION_CAPACITY, COMPLETIONS),
         (root::WORKER_COUNT, 2),
-        (root::TYPE_COUNT, 1),
+        (root::TYPES, TYPES),
+        (root::TYPE_COUNT, 2),
     ] {
         set(ROOT + offset, value);
+    }
+    for (kind, on_full) in [(1, fault::code::MAILBOX_FULL), (2, actor_type::DROP)] {
+        set(TYPES + kind * actor_type::SIZE + actor_type::ON_FULL, u64::from(on_full));
     }
     // Of worker 1 nothing matters but its inbox.
     for (index, at) in (0..).zip([WORKERS, WORKERS + worker::SIZE]) {
@@ -182,7 +198,9 @@ impl Worker {
             let at = queue::slot_at(DONE, COMPLETIONS, SIZE, self.done);
             assert_eq!(queue::high_half(ld_weak(at)), completion::DEAD_LETTER);
             let reason = ld_weak(at + slot::HEADER + fault::CODE_SITE) as u32;
-            let unknown = ld_weak(at + slot::ACTOR) == RECEIVERS[2];
+            let receiver = ld_weak(at + slot::ACTOR);
+            assert!(!drops(receiver), "what may be dropped is no letter");
+            let unknown = receiver == NOWHERE;
             let expected = if unknown { fault::code::UNKNOWN_ACTOR } else { fault::code::MAILBOX_FULL };
             assert_eq!(reason, expected);
             self.dead.push(ld_weak(at + slot::HLC));
@@ -194,6 +212,7 @@ impl Worker {
 
 #[test]
 fn messages_arrive_in_their_order_whatever_overflows() {
+    let mut any_dropped = false;
     for seed in 0..60 {
         let words = memory();
         native::with_memory(words.clone(), || {
@@ -208,16 +227,19 @@ fn messages_arrive_in_their_order_whatever_overflows() {
                 seen: Seen::default(),
                 dead: Vec::new(),
             };
-            // In every second run nothing goes nowhere; in some, little is taken.
-            let receivers = 2 + seed % 2;
+            // In some runs nothing may be dropped, or nothing goes nowhere; in some, little is taken.
+            let receivers = [2, 4, 5][seed as usize % 3];
             let eager = 1 + random.below(12);
             let mut sent = 0;
+            let mut to_dropping = 0;
             for _ in 0..300 {
                 let sends = random.below(SENDS + 1);
                 for entry in 0..sends {
                     let at = SCRATCH + scratch::OUTBOX + entry * SIZE;
                     st_weak(at, 7 << 32);
-                    st_weak(at + slot::ACTOR, RECEIVERS[random.below(receivers) as usize]);
+                    let receiver = RECEIVERS[random.below(receivers) as usize];
+                    st_weak(at + slot::ACTOR, receiver);
+                    to_dropping += u64::from(drops(receiver));
                     st_weak(at + slot::HEADER, sent);
                     sent += 1;
                 }
@@ -242,13 +264,19 @@ fn messages_arrive_in_their_order_whatever_overflows() {
             }
             for (receiver, numbers) in &worker.seen.0 {
                 assert!(numbers.is_sorted_by(|a, b| a < b), "seed {seed}: {receiver:x} got {numbers:?}");
-                assert_ne!(*receiver, RECEIVERS[2]);
+                assert_ne!(*receiver, NOWHERE);
             }
             let arrived: usize = worker.seen.0.values().map(Vec::len).sum();
-            assert_eq!(arrived + worker.dead.len(), sent as usize, "none vanishes");
+            let dropped = words.load(WORKERS + worker::DROPPED, Order::Weak);
+            assert_eq!(arrived + worker.dead.len() + dropped as usize, sent as usize, "none vanishes");
+            let of_dropping = worker.seen.0.iter().filter(|(receiver, _)| drops(**receiver));
+            let arrived_there: usize = of_dropping.map(|(_, numbers)| numbers.len()).sum();
+            assert_eq!(arrived_there as u64 + dropped, to_dropping, "only those that may are dropped");
+            any_dropped |= dropped != 0;
             assert_eq!(words.load(WORKERS + worker::SENT, Order::Weak), sent);
             assert_eq!(words.load(WORKERS + worker::DEAD_LETTERS, Order::Weak), worker.dead.len() as u64);
             assert!(worker.dead.is_sorted_by(|a, b| a < b), "stamps of one actor increase");
         });
     }
+    assert!(any_dropped);
 }

@@ -5,13 +5,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use kernels_ptx::abi::{LINE, actor, actor_type, control, line, root, scratch, slot, worker};
+use kernels_ptx::abi::{LINE, actor, actor_type, control, fault, line, root, scratch, slot, worker};
 
 use crate::actor::ActorInfo;
 use crate::config::Settings;
 use crate::device::{Allocation, Device, DeviceError, MemoryKind};
 use crate::error::{Error, Result};
 use crate::hlc::Calibration;
+use crate::mailbox::{Mailbox, OnFull};
 use crate::overflow::Overflow;
 use crate::program::Program;
 use crate::ring::{Completions, Inbox, Shape};
@@ -114,6 +115,7 @@ impl Memory {
         device: &dyn Device,
         program: &Program,
         settings: &Settings,
+        mailboxes: &[Mailbox],
         calibration: Calibration,
     ) -> Result<(Self, Vec<Completions<Mapped>>)> {
         let config = &settings.config;
@@ -167,6 +169,11 @@ impl Memory {
             table.set(at + actor_type::INITIAL, initial);
             table.set(at + actor_type::CHUNKS, memory.chunks.address());
             table.set(at + actor_type::COUNTS, memory.counts.address());
+            let on_full = match mailboxes[index as usize].on_full {
+                OnFull::Reject => fault::code::MAILBOX_FULL,
+                OnFull::DropOldest | OnFull::DropNewest => actor_type::DROP,
+            };
+            table.set(at + actor_type::ON_FULL, u64::from(on_full));
             types.push(memory);
         }
         let table = arena.device(&table.0)?;

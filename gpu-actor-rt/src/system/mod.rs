@@ -156,7 +156,8 @@ impl ActorSystem {
         let mailboxes = settings.mailboxes(&program.types)?;
         let (module, jit) = tracing::debug_span!("load").in_scope(|| program.load(device.as_ref()))?;
         let calibration = Calibration::first(device.timer()?, hlc::now());
-        let (running, completions) = Running::launch(&device, &program, &module, &settings, calibration)?;
+        let (running, completions) =
+            Running::launch(&device, &program, &module, &settings, &mailboxes, calibration)?;
         running.await_workers(settings.config.start_timeout)?;
         let drift_bound = u64::try_from(settings.config.drift_bound.as_nanos()).unwrap_or(u64::MAX);
         let inner = Arc::new(Inner {

@@ -16,6 +16,7 @@ use crate::config::Settings;
 use crate::device::{Device, LaunchStatus, Launched, LoadedModule};
 use crate::error::{Error, Result};
 use crate::hlc::Calibration;
+use crate::mailbox::Mailbox;
 use crate::overflow::Overflow;
 use crate::program::Program;
 use crate::ring::Completions;
@@ -64,7 +65,7 @@ impl Counters {
             handled: sum(line::HANDLED),
             faulted: sum(line::FAULTED),
             dead_letters: sum(line::DEAD_LETTERS),
-            dropped: memory.overflows.iter().map(Overflow::dropped).sum(),
+            dropped: sum(line::DROPPED) + memory.overflows.iter().map(Overflow::dropped).sum::<u64>(),
             spilled: sum(line::SPILLED),
             activated: sum(line::ACTIVATED),
             heartbeats: sum(line::HEARTBEAT),
@@ -110,9 +111,11 @@ impl Running {
         program: &Program,
         module: &Arc<dyn LoadedModule>,
         settings: &Settings,
+        mailboxes: &[Mailbox],
         calibration: Calibration,
     ) -> Result<(Self, Vec<Completions<Mapped>>)> {
-        let (memory, completions) = Memory::build(device.as_ref(), program, settings, calibration)?;
+        let (memory, completions) =
+            Memory::build(device.as_ref(), program, settings, mailboxes, calibration)?;
         let memory = Arc::new(memory);
         let directory = Directory::new(program, settings.workers);
         let launcher = Launcher {

@@ -5,23 +5,25 @@
 //! their lanes, and each lane's messages go in the order of its outbox, so each sender's order is kept. A message to another
 //! worker goes to that one's device inbox. A worker never waits for room: what does not fit is spilled, and once a
 //! lane's message is spilled, or anything waits in the spill ring, all that comes later queues behind it, so an overtaken
-//! message cannot be. What cannot be spilled is a dead letter. The count of what was sent is visible before any of it can
-//! be handled by another worker.
+//! message cannot be. What cannot be spilled either is a dead letter, or dropped and counted, as its receiver's type says: always
+//! the message at hand, since those in the rings before it have their places. The count of what was sent is visible before any
+//! of it can be handled by another worker, or be seen to have been dropped.
 
 use super::clock;
-use super::message::{NO_SITE, is_routable, worker_of, worker_record};
+use super::message::{NO_SITE, is_routable, type_of, worker_of, worker_record};
 use super::queue::{self, FULL};
 use super::worker::{complete, constant, count_up, rank};
-use crate::abi::{actor, completion, cx, fault, line, root, scratch, slot, worker};
+use crate::abi::{actor, actor_type, completion, cx, fault, line, root, scratch, slot, worker};
 use crate::device::{
-    ballot, fence_sc_sys, lane, ld_relaxed_gpu, ld_relaxed_sys, ld_weak, signal_workers, st_release_sys,
-    st_weak, sync_warp,
+    ballot, fence_sc_sys, lane, ld_relaxed_gpu, ld_relaxed_sys, ld_weak, signal_workers, st_relaxed_sys,
+    st_release_sys, st_weak, sync_warp,
 };
 use gpu_actor_macros::gpu_fn;
 
 /// Fate of an entry: it has its place. Also that of a lane that has no such entry.
 pub const DELIVERED: u32 = 0;
-/// Fate of an entry: it waits in the spill ring. All others but those here are fault codes of dead letters.
+/// Fate of an entry: it waits in the spill ring. All others but those here and [`actor_type::DROP`] are fault codes of dead
+/// letters.
 pub const SPILLED: u32 = 0xffff;
 /// Fate of an entry to come: the private queue.
 pub const LOCAL: u32 = 0xfffe;
@@ -113,6 +115,14 @@ pub fn deliver_abroad(root_record: u64, entry: u64, target: u64) -> bool {
     true
 }
 
+/// The fate of a message for which there is no room anywhere, as the type of its receiver says.
+#[gpu_fn]
+pub fn on_full(root_record: u64, target: u64) -> u32 {
+    let kind =
+        constant(root_record, root::TYPES).wrapping_add(type_of(target).wrapping_mul(actor_type::SIZE));
+    constant(kind, actor_type::ON_FULL) as u32
+}
+
 /// Puts one message behind the others in the spill ring; its fate.
 #[gpu_fn]
 pub fn spill(root_record: u64, mine: u64, entry: u64) -> u32 {
@@ -121,7 +131,7 @@ pub fn spill(root_record: u64, mine: u64, entry: u64) -> u32 {
     let capacity = constant(root_record, root::SPILL_CAPACITY);
     let ticket = queue::claim(constant(mine, worker::SPILL_TICKET), slots, capacity, size);
     if ticket == FULL {
-        return fault::code::MAILBOX_FULL;
+        return on_full(root_record, ld_weak(entry.wrapping_add(slot::ACTOR)));
     }
     let at = queue::slot_at(slots, capacity, size, ticket);
     queue::copy_slot(at, entry, size);
@@ -222,6 +232,16 @@ pub fn bury(root_record: u64, mine: u64, ticket: u32, entry: u64, reason: u32) {
     );
 }
 
+/// Counts messages that are dropped, and says so at once: it is rare, and a burst's end has enough to say. One lane's work.
+#[gpu_fn]
+pub fn count_dropped(mine: u64, count: u32) {
+    let my_line = constant(mine, worker::LINE);
+    let dropped = count_up(mine, worker::DROPPED, count as u64);
+    // They count as sent before they count as dropped.
+    st_relaxed_sys(my_line.wrapping_add(line::SENT), constant(mine, worker::SENT));
+    st_release_sys(my_line.wrapping_add(line::DROPPED), dropped);
+}
+
 /// Delivers what the lanes' handlers staged, `sends` of this lane; all lanes of `mask` take part.
 ///
 /// `head` and `tail` are the private queue's, `stuck` says whether something waits in the spill ring, `completions` is the next
@@ -295,6 +315,15 @@ pub fn commit(
             if fate == LOCAL || fate == ABROAD {
                 waits = true;
                 fate = spill(root_record, mine, letter);
+            }
+            let dropped = ballot(mask, fate == actor_type::DROP);
+            if dropped != 0 {
+                if lane() == 0 {
+                    count_dropped(mine, dropped.count_ones());
+                }
+                if fate == actor_type::DROP {
+                    fate = DELIVERED;
+                }
             }
             let spilled = ballot(mask, fate == SPILLED);
             let lost = fate != DELIVERED && fate != SPILLED;

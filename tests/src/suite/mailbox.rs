@@ -13,6 +13,8 @@ behaviours! {
     a_type_without_a_mailbox_is_not_held_up_by_one_with_it,
     many_senders_lose_nothing_that_is_not_counted,
     a_mailbox_for_a_type_that_is_not_there_is_refused,
+    what_a_handler_sends_and_has_no_room_is_dropped_or_reported_as_its_receiver_says,
+    workers_that_flood_each_other_lose_nothing_that_is_not_counted,
 }
 
 /// Writes down digits in the order in which they came.
@@ -64,6 +66,37 @@ impl Tally {
     #[handler]
     fn count(&mut self) -> u64 {
         self.count
+    }
+}
+
+/// Sends more than there is room for.
+#[gpu_actor]
+#[derive(Default)]
+struct Flood {
+    sent: u64,
+}
+
+#[gpu_actor]
+impl Flood {
+    /// Sends the digits 1 to `pairs` to both, in turns.
+    #[handler]
+    fn both(&mut self, cx: &mut Cx, plain: ActorId<Plain>, latest: ActorId<Latest>, pairs: u64) {
+        self.sent += 2 * pairs;
+        for digit in 1..=pairs {
+            cx.tell(plain.note(digit));
+            cx.tell(latest.note(digit));
+        }
+    }
+
+    /// Sends `count` messages to each of three.
+    #[handler]
+    fn all(&mut self, cx: &mut Cx, to: [ActorId<Tally>; 3], count: u32) {
+        self.sent += 3 * u64::from(count);
+        for _ in 0..count {
+            cx.tell(to[0].one());
+            cx.tell(to[1].one());
+            cx.tell(to[2].one());
+        }
     }
 }
 
@@ -219,4 +252,68 @@ async fn a_mailbox_for_a_type_that_is_not_there_is_refused(backend: &Backend) {
     let config = backend.config().actor::<Plain>().mailbox::<Tally>(8, OnFull::Reject);
     let refused = ActorSystem::start(config).await;
     assert!(matches!(&refused, Err(Error::Config { option: "mailbox", .. })), "{refused:?}");
+}
+
+/// Room for `2 * ROOM` messages of a handler: the worker's private queue, and the spill ring.
+async fn what_a_handler_sends_and_has_no_room_is_dropped_or_reported_as_its_receiver_says(backend: &Backend) {
+    for (lanes, room) in [(1, 2), (4, 4)] {
+        for (policy, dead_letters, dropped) in
+            [(OnFull::Reject, 4, 0), (OnFull::DropOldest, 2, 2), (OnFull::DropNewest, 2, 2)]
+        {
+            let config = backend.config().workers(1).lanes(lanes).device_inbox(room).spill(room);
+            let system = backend.start(config.mailbox::<Latest>(3, policy)).await;
+            let mut faults = system.subscribe_faults();
+            let (plain, latest) = (system.actor::<Plain>(1), system.actor::<Latest>(1));
+            // Two pairs more than there is room for.
+            let pairs = u64::from(room) + 2;
+            let flood = system.actor::<Flood>(1);
+            flood.both(plain.id().unwrap(), latest.id().unwrap(), pairs).tell().unwrap();
+            system.drained().await.unwrap();
+            let stats = system.stats();
+            assert_eq!(
+                (stats.dead_letters, stats.dropped),
+                (dead_letters, dropped),
+                "{policy}, {lanes} lanes"
+            );
+            assert_eq!((stats.accepted, stats.sent, stats.spilled), (1, 2 * pairs, u64::from(room)));
+            assert_eq!((stats.handled, stats.faulted), (1 + 2 * u64::from(room), 0));
+            assert_eq!(balance(&stats).0, balance(&stats).1);
+            for _ in 0..dead_letters {
+                let letter = faults.recv().await.unwrap();
+                assert_eq!(letter.kind, FaultKind::MailboxFull, "{letter}");
+                assert!(policy == OnFull::Reject || letter.actor_type.ends_with("Plain"), "{letter}");
+            }
+            // Always the last ones: those before them have their places.
+            let there = if room == 2 { 12 } else { 1234 };
+            assert_eq!(plain.note(0).await.unwrap(), there * 10);
+            assert_eq!(latest.note(0).await.unwrap(), there * 10);
+            system.shutdown().await.unwrap();
+        }
+    }
+}
+
+async fn workers_that_flood_each_other_lose_nothing_that_is_not_counted(backend: &Backend) {
+    const MESSAGES: u32 = 200;
+    for policy in [OnFull::DropOldest, OnFull::DropNewest] {
+        let config = backend.config().workers(2).device_inbox(4).spill(4).mailbox::<Tally>(8, policy);
+        let system = backend.start(config).await;
+        let ids = [1, 2, 3].map(|key: u64| system.actor::<Tally>(key).id().unwrap());
+        for message in 0..MESSAGES {
+            system.actor::<Flood>(u64::from(message % 16)).all(ids, 5).tell_wait().await.unwrap();
+        }
+        system.pause().await.unwrap();
+        let stats = system.stats();
+        assert_eq!(balance(&stats).0, balance(&stats).1, "{stats:?}");
+        system.resume().await.unwrap();
+        system.drained().await.unwrap();
+        let stats = system.stats();
+        assert_eq!((stats.sent, stats.dead_letters), (15 * u64::from(MESSAGES), 0));
+        assert_eq!(balance(&stats).0, balance(&stats).1, "{stats:?}");
+        let mut handled = 0;
+        for key in [1, 2, 3_u64] {
+            handled += system.actor::<Tally>(key).count().await.unwrap();
+        }
+        assert_eq!(handled + stats.dropped, stats.sent);
+        system.shutdown().await.unwrap();
+    }
 }
