@@ -6,6 +6,7 @@
 //! cargo run --release -p gpu-actor-benches -- lower [--rounds N] [--json FILE]
 //! cargo run --release -p gpu-actor-benches -- scaling [--rounds N] [--actors N] [--json FILE] [--svg FILE]
 //! cargo run --release -p gpu-actor-benches -- worker [--rounds N] [--json FILE]
+//! cargo run --release -p gpu-actor-benches -- soak [--seconds N] [--json FILE]
 //! ```
 //!
 //! Rules kept here: what is compared is the same source; the two sides take turns (A B A B), at least five rounds of
@@ -18,6 +19,7 @@ mod jit;
 mod lower;
 mod report;
 mod scaling;
+mod soak;
 mod subjects;
 mod worker;
 
@@ -84,6 +86,15 @@ enum What {
     },
     /// One worker that works off a full inbox: nanoseconds per message on the device side.
     Worker(Common),
+    /// Overload: every second the counters balance, and memory does not grow.
+    Soak {
+        /// How long.
+        #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
+        /// Also writes the figures here, as JSON.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
     /// One measurement of `lower`, in this process.
     #[command(hide = true)]
     LowerOnce,
@@ -100,7 +111,7 @@ struct Common {
 }
 
 fn run(options: Options) -> Outcome<()> {
-    let (common, report) = match options.what {
+    let (json, report) = match options.what {
         What::LowerOnce => return lower::once(),
         What::Bytes { library, actors } => return compare::process::bytes(library, actors),
         What::HotPaths { path } => return hot_paths::run(path),
@@ -116,29 +127,30 @@ fn run(options: Options) -> Outcome<()> {
             if let Some(file) = readme {
                 compare::into_readme(&report, &file)?;
             }
-            (common, report)
+            (common.json, report)
         }
         What::Scaling { common, actors, svg } => {
             let report = scaling::run(common.rounds.max(5), actors)?;
             if let Some(file) = svg {
                 scaling::draw(&report, &file)?;
             }
-            (common, report)
+            (common.json, report)
         }
         What::Jit(common) => {
             let report = jit::run(common.rounds.max(5))?;
-            (common, report)
+            (common.json, report)
         }
         What::Lower(common) => {
             let report = lower::run(common.rounds.max(5))?;
-            (common, report)
+            (common.json, report)
         }
+        What::Soak { seconds, json } => (json, soak::run(seconds)?),
         What::Worker(common) => {
             let report = worker::run(common.rounds.max(5))?;
-            (common, report)
+            (common.json, report)
         }
     };
-    if let Some(file) = common.json {
+    if let Some(file) = json {
         std::fs::write(&file, format!("{report:#}\n")).map_err(|e| format!("{}: {e}", file.display()))?;
     }
     Ok(())
