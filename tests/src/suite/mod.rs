@@ -11,6 +11,7 @@ mod calls;
 mod chaos;
 mod data;
 mod differential;
+mod fairness;
 mod faults;
 pub mod kinds;
 mod lifecycle;
@@ -127,6 +128,7 @@ fn every_behaviour() -> Vec<Behaviour> {
         chaos::all,
         data::all,
         differential::all,
+        fairness::all,
         faults::all,
         lifecycle::all,
         mailbox::all,
