@@ -8,6 +8,7 @@ use gpu_actor_rt::device::Device;
 use gpu_actor_rt::prelude::*;
 use serde_json::{Value, json};
 
+use super::PATIENCE;
 use super::load::{FLOOD, Load};
 use crate::Outcome;
 
@@ -129,7 +130,7 @@ impl Watch {
         load.overflow(2 * self.room)?;
         let in_flight = self.paused(&load.system.stats())?;
         load.system.resume().await?;
-        load.system.drained().await?;
+        self.drain().await?;
         let stats = self.drained().await?;
         let info = self.device.memory_info()?;
         let reading = Reading {
@@ -144,6 +145,15 @@ impl Watch {
         };
         self.memory(&reading)?;
         Ok(reading)
+    }
+
+    /// Waits until all is done; the counters if that takes too long, for one of them may be wrong.
+    async fn drain(&self) -> Outcome<()> {
+        let system = &self.load.system;
+        match tokio::time::timeout(PATIENCE, system.drained()).await {
+            Ok(drained) => Ok(drained?),
+            Err(_) => Err(format!("not drained in {PATIENCE:?}: {:?}", system.stats()).into()),
+        }
     }
 
     /// Memory is measured until the warm-up is over, and held against that from then on.
@@ -204,7 +214,7 @@ impl Watch {
             count.fetch_add(asks, Relaxed);
         }
         // Behind the counters of the last replies.
-        load.system.drained().await?;
+        self.drain().await?;
         let stats = load.system.stats();
         same("in flight", stats.in_flight, 0)?;
         same("accepted, and the senders' count", stats.accepted, ledger.accepted())?;
