@@ -7,16 +7,19 @@ use std::future::{Future, IntoFuture};
 use std::hint::black_box;
 use std::pin::pin;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use gpu_actor_rt::prelude::*;
 use gpu_actor_rt::{Call, hlc};
 
 use crate::Outcome;
-use crate::compare::Counter;
+use crate::compare::{Counter, Node};
 
 /// Messages of a path; the script divides by it.
 const MESSAGES: u64 = 512;
+/// Messages of a path on the device's side, whose whole thread is counted: so many that its start does not matter.
+const MANY: u32 = 1 << 17;
 
 /// A path whose instructions are counted.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -31,6 +34,10 @@ pub(crate) enum Path {
     Tick,
     /// A clock's stamp for a message that came, with the time given.
     Receive,
+    /// The worker's side of a tell that waits in the host's ring.
+    Worker,
+    /// The worker's side of a message from an actor to another on the same worker.
+    Local,
 }
 
 #[inline(never)]
@@ -74,6 +81,28 @@ fn hot_path_receive(clock: &hlc::Clock) -> Outcome<()> {
     Ok(())
 }
 
+/// Messages that wait, and then run on the one worker, whose thread is not kept awake.
+async fn on_the_worker(local: bool) -> Outcome<()> {
+    let config = Config::default().workers(1).spin(Duration::ZERO).assist(false).host_inbox(MANY);
+    let system = ActorSystem::start(config).await?;
+    let counter = system.actor::<Counter>(0);
+    let nodes = [system.actor::<Node>(0), system.actor::<Node>(1)];
+    nodes[0].link(nodes[1].id()?).await?;
+    nodes[1].link(nodes[0].id()?).await?;
+    system.pause().await?;
+    if local {
+        nodes[0].token(u64::from(MANY)).tell()?;
+    } else {
+        // At once, so that the worker, which sleeps, is woken once.
+        system.tell_many((0..MANY).map(|_| counter.add(1))).map_err(|refused| refused.to_string())?;
+    }
+    system.resume().await?;
+    system.drained().await?;
+    let handled = system.stats().handled;
+    system.shutdown().await?;
+    if handled < u64::from(MANY) { Err(format!("{handled} messages of {MANY}").into()) } else { Ok(()) }
+}
+
 /// Runs one path.
 pub(crate) fn run(path: Path) -> Outcome<()> {
     let clock = hlc::Clock::new(u64::MAX >> 1);
@@ -81,6 +110,7 @@ pub(crate) fn run(path: Path) -> Outcome<()> {
     match path {
         Path::Tick => hot_path_tick(&clock),
         Path::Receive => hot_path_receive(&clock)?,
+        Path::Worker | Path::Local => executor.block_on(on_the_worker(matches!(path, Path::Local)))?,
         Path::Tell | Path::Ask | Path::Reference => executor.block_on(async {
             let system = ActorSystem::start(Config::default().workers(1)).await?;
             for key in 0..MESSAGES {

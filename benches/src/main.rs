@@ -47,6 +47,9 @@ enum What {
         /// Does a tenth of the work.
         #[arg(long)]
         short: bool,
+        /// Measures the workloads alone whose name begins so.
+        #[arg(long)]
+        only: Option<String>,
         /// Also draws the figures here, as SVG.
         #[arg(long)]
         svg: Option<PathBuf>,
@@ -115,8 +118,8 @@ fn run(options: Options) -> Outcome<()> {
         What::LowerOnce => return lower::once(),
         What::Bytes { library, actors } => return compare::process::bytes(library, actors),
         What::HotPaths { path } => return hot_paths::run(path),
-        What::Compare { common, short, svg, markdown, readme } => {
-            let report = compare::run(common.rounds.max(5), short)?;
+        What::Compare { common, short, only, svg, markdown, readme } => {
+            let report = compare::run(common.rounds.max(5), short, only.as_deref())?;
             if let Some(file) = svg {
                 compare::draw(&report, &file)?;
             }

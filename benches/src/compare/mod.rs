@@ -21,8 +21,8 @@ use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::report::{Sample, place};
-pub(crate) use ours::Counter;
 use ours::Ours;
+pub(crate) use ours::{Counter, Node};
 use peers::{Actix, Kameo, Ractor, Xtra};
 pub(crate) use plot::draw;
 use process::Library;
@@ -281,13 +281,15 @@ fn tables(load: Load) -> Vec<Table<'static>> {
 }
 
 /// Runs the comparison.
-pub(crate) fn run(rounds: usize, short: bool) -> Outcome<Value> {
+pub(crate) fn run(rounds: usize, short: bool, only: Option<&str>) -> Outcome<Value> {
     let load = if short { Load::SHORT } else { Load::FULL };
     let load_average = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("{}\n{rounds} rounds in turns; load average at the start {load_average}", place());
     let mut system = Ours::start(Config::default())?;
     let mut report = Vec::new();
-    for mut table in tables(load) {
+    for mut table in
+        tables(load).into_iter().filter(|table| only.is_none_or(|only| table.name.starts_with(only)))
+    {
         let count = table.figures.len();
         let mut samples = vec![vec![Vec::new(); count]; table.contestants.len()];
         for _ in 0..rounds {

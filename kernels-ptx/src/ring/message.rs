@@ -32,14 +32,18 @@ pub fn worker_of(id: u64) -> u64 {
     id.wrapping_shr(actor_id::WORKER_SHIFT) & 0xfff
 }
 
+/// Whether a raw id is of node 0 and of a known type.
+#[gpu_fn]
+pub fn is_typed(root_record: u64, id: u64) -> bool {
+    // The node's bits are above the type's: of another node it is more than any type. Type 0 wraps around to more, too.
+    id.wrapping_shr(actor_id::TYPE_SHIFT).wrapping_sub(1)
+        < ld_weak(root_record.wrapping_add(root::TYPE_COUNT))
+}
+
 /// Whether a raw id can name an actor of this device: node 0, a known type, an existing worker.
 #[gpu_fn]
 pub fn is_routable(root_record: u64, id: u64) -> bool {
-    let kind = type_of(id);
-    id.wrapping_shr(actor_id::NODE_SHIFT) == 0
-        && kind != 0
-        && kind <= ld_weak(root_record.wrapping_add(root::TYPE_COUNT))
-        && worker_of(id) < ld_weak(root_record.wrapping_add(root::WORKER_COUNT))
+    is_typed(root_record, id) && worker_of(id) < ld_weak(root_record.wrapping_add(root::WORKER_COUNT))
 }
 
 /// The record of `index` in the workers' table.
@@ -51,7 +55,11 @@ pub fn worker_record(root_record: u64, index: u64) -> u64 {
 /// The address of the actor that `id` names on worker `me`, or 0 if there is none.
 #[gpu_fn]
 pub fn find_actor(root_record: u64, id: u64, me: u64) -> u64 {
-    if !is_routable(root_record, id) || worker_of(id) != me {
+    // An existing worker: this one.
+    if worker_of(id) != me {
+        return 0;
+    }
+    if !is_typed(root_record, id) {
         return 0;
     }
     let kind = ld_weak(root_record.wrapping_add(root::TYPES))

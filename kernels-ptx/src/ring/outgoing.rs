@@ -10,7 +10,7 @@
 //! of it can be handled by another worker, or be seen to have been dropped.
 
 use super::clock;
-use super::message::{NO_SITE, is_routable, type_of, worker_of, worker_record};
+use super::message::{NO_SITE, is_routable, is_typed, type_of, worker_of, worker_record};
 use super::queue::{self, FULL};
 use super::worker::{complete, constant, count_up, rank};
 use crate::abi::{actor, actor_type, completion, cx, fault, line, root, scratch, slot, worker};
@@ -64,13 +64,15 @@ pub fn stamp(lane_memory: u64, entry: u64) {
 /// Where a message to `target` goes: [`LOCAL`], [`ABROAD`], or nowhere, as a fault code says.
 #[gpu_fn]
 pub fn route(root_record: u64, target: u64) -> u32 {
-    if !is_routable(root_record, target) {
-        fault::code::UNKNOWN_ACTOR
-    } else if worker_of(target) == crate::device::worker() as u64 {
-        LOCAL
-    } else {
-        ABROAD
+    let mut place = fault::code::UNKNOWN_ACTOR;
+    if is_typed(root_record, target) {
+        if worker_of(target) == crate::device::worker() as u64 {
+            place = LOCAL;
+        } else if is_routable(root_record, target) {
+            place = ABROAD;
+        }
     }
+    place
 }
 
 /// The slot of the private queue that `ticket` names.

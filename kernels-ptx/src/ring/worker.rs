@@ -43,7 +43,8 @@ const _: () = assert!(NAP << ((root::MOST_SPINS - 1) >> DOUBLING) < SLEEP);
 /// The mask of the lanes that this worker has.
 #[gpu_fn]
 pub fn warp_mask() -> u32 {
-    if lanes() >= 32 { 0xffff_ffff } else { 1u32.wrapping_shl(lanes()).wrapping_sub(1) }
+    // Without a branch: where the number of lanes is known to a compiler, the mask is, too.
+    0xffff_ffffu32.wrapping_shr(32u32.wrapping_sub(lanes()))
 }
 
 /// How many of the lanes below this one voted yes.

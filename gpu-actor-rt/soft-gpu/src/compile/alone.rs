@@ -3,7 +3,7 @@
 //! Rule kept here: the results are those of [`crate::warp`] for one lane, and what that refuses is refused by it.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Value, types};
 
 use super::func::{Lower, Lowered};
 use crate::ptx::ast::{Instruction, Operand};
@@ -50,6 +50,9 @@ impl<'a> Lower<'_, '_, 'a> {
         source: Value,
         clamp: Value,
     ) -> Lowered {
+        if self.known(mask, 0).is_some_and(|mask| mask & 1 != 0) {
+            return Ok(());
+        }
         let member = self.b.ins().band_imm_u(mask, 1);
         let (stranger, next) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(stranger);
@@ -91,5 +94,31 @@ impl<'a> Lower<'_, '_, 'a> {
             self.b.ins().sequence_point();
         }
         opens
+    }
+
+    /// What a value is that is computed from constants alone, in few steps; its low bits count, as many as its type has.
+    fn known(&self, value: Value, depth: u32) -> Option<u64> {
+        let dfg = &self.b.func.dfg;
+        let bits = dfg.value_type(value).bits();
+        let found = match dfg.insts[dfg.value_def(dfg.resolve_aliases(value)).inst()?] {
+            InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => imm.bits().cast_unsigned(),
+            InstructionData::Binary { opcode, args: [a, b] } if depth < 4 => {
+                let (a, b) = (self.known(a, depth + 1)?, self.known(b, depth + 1)?);
+                match opcode {
+                    Opcode::Isub => a.wrapping_sub(b),
+                    Opcode::Band => a & b,
+                    Opcode::Ushr if b < u64::from(bits) => a >> b,
+                    _ => return None,
+                }
+            }
+            InstructionData::IntCompare { cond: IntCC::UnsignedLessThan, args: [a, b], .. } if depth < 4 => {
+                u64::from(self.known(a, depth + 1)? < self.known(b, depth + 1)?)
+            }
+            InstructionData::Ternary { opcode: Opcode::Select, args: [chosen, a, b] } if depth < 4 => {
+                self.known(if self.known(chosen, depth + 1)? != 0 { a } else { b }, depth + 1)?
+            }
+            _ => return None,
+        };
+        Some(if bits < 64 { found & ((1 << bits) - 1) } else { found })
     }
 }

@@ -22,7 +22,7 @@ impl<'a> Lower<'_, '_, 'a> {
             let [d, a] = self.operands(i)?;
             let a = self.source(a, ty)?;
             let value = match (i.opcode, ty) {
-                ("not", Ty::Pred) => self.b.ins().bxor_imm_u(a, 1),
+                ("not", Ty::Pred) => self.not(a),
                 ("not", _) => self.b.ins().bnot(a),
                 _ => {
                     let zero = self.int(clif(ty), 0);

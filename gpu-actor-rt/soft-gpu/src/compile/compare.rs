@@ -154,7 +154,7 @@ impl<'a> Lower<'_, '_, 'a> {
         // written: `c` may be one.
         let (p, inverse) = match compared.as_slice() {
             [low, high] if second.is_some() => (*low, *high),
-            [p] => (*p, self.b.ins().bxor_imm_u(*p, 1)),
+            [p] => (*p, self.not(*p)),
             _ => return Err(self.type_error("two halves need two predicates, `p|q`")),
         };
         let p = self.combined(combine, p, c)?;

@@ -49,6 +49,12 @@ impl<'a> Lower<'_, '_, 'a> {
         self.b.seal_block(block);
     }
 
+    /// Goes to `taken` where the condition holds (or does not, if negated), else to `next`.
+    pub(super) fn fork(&mut self, condition: Value, negated: bool, taken: Block, next: Block) {
+        let (yes, no) = if negated { (next, taken) } else { (taken, next) };
+        self.b.ins().brif(condition, yes, &[], no, &[]);
+    }
+
     fn jump(&mut self, label: Label) -> Lowered {
         if label.passed {
             self.poll()?;
@@ -77,6 +83,7 @@ impl<'a> Lower<'_, '_, 'a> {
     pub(super) fn branch_if(
         &mut self,
         condition: Value,
+        negated: bool,
         i: &Instruction<'a>,
         mods: Modifiers<'_, 'a>,
     ) -> Lowered {
@@ -84,11 +91,11 @@ impl<'a> Lower<'_, '_, 'a> {
         let next = self.b.create_block();
         if label.passed {
             let back = self.b.create_block();
-            self.b.ins().brif(condition, back, &[], next, &[]);
+            self.fork(condition, negated, back, next);
             self.enter(back);
             self.jump(label)?;
         } else {
-            self.b.ins().brif(condition, label.block, &[], next, &[]);
+            self.fork(condition, negated, label.block, next);
         }
         self.enter(next);
         Ok(())

@@ -11,7 +11,7 @@ use cranelift_frontend::{FunctionBuilder, Variable as ClifVariable};
 use super::module::{Env, Symbol, clif, layout_params};
 use crate::error::{LoadError, LoadErrorKind};
 use crate::ptx::ast::{
-    Function, Guard, Instruction, Name, Operand, Registers, Signature, Space, Statement, Ty, Variable,
+    Function, Instruction, Name, Operand, Registers, Signature, Space, Statement, Ty, Variable,
 };
 
 pub(super) type Lowered<T = ()> = Result<T, LoadError>;
@@ -448,23 +448,18 @@ impl<'l, 'p, 'a> Lower<'l, 'p, 'a> {
         }
         let mods = Modifiers { list: &instruction.modifiers, used: 0 };
         let Some(guard) = instruction.guard else { return self.instruction(instruction, mods) };
-        let condition = self.guard(guard)?;
+        // A negated guard swaps the two ways: a comparison and its branch stay one pair of instructions.
+        let condition = self.source(&Operand::Name(guard.register), Ty::Pred)?;
         if instruction.opcode == "bra" {
-            return self.branch_if(condition, instruction, mods);
+            return self.branch_if(condition, guard.negated, instruction, mods);
         }
         let (taken, next) = (self.b.create_block(), self.b.create_block());
-        self.b.ins().brif(condition, taken, &[], next, &[]);
+        self.fork(condition, guard.negated, taken, next);
         self.enter(taken);
         self.instruction(instruction, mods)?;
         self.b.ins().jump(next, &[]);
         self.enter(next);
         Ok(())
-    }
-
-    fn guard(&mut self, guard: Guard<'a>) -> Lowered<Value> {
-        let operand =
-            if guard.negated { Operand::Not(guard.register) } else { Operand::Name(guard.register) };
-        self.predicate(&operand)
     }
 
     fn instruction(&mut self, i: &'p Instruction<'a>, mods: Modifiers<'_, 'a>) -> Lowered {

@@ -2,7 +2,8 @@
 
 use std::mem::offset_of;
 
-use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::condcodes::CondCode as _;
+use cranelift_codegen::ir::{AbiParam, InstBuilder, InstructionData, MemFlagsData, Type, Value, types};
 use cranelift_module::Module as _;
 
 use super::func::{Entity, Lower, Lowered, constant_memory};
@@ -125,12 +126,23 @@ impl<'a> Lower<'_, '_, 'a> {
         matches!(self.find(name), Some(Entity::Register { ty: Ty::Pred, .. }))
     }
 
+    /// The other truth value. That of a comparison is the opposite comparison, which a branch or a selection takes in.
+    pub(super) fn not(&mut self, truth: Value) -> Value {
+        let dfg = &self.b.func.dfg;
+        if let Some(compare) = dfg.value_def(truth).inst()
+            && let InstructionData::IntCompare { cond, args: [a, b], .. } = dfg.insts[compare]
+        {
+            return self.b.ins().icmp(cond.complement(), a, b);
+        }
+        self.b.ins().bxor_imm_u(truth, 1)
+    }
+
     /// A predicate, possibly negated.
     pub(super) fn predicate(&mut self, operand: &Operand<'a>) -> Lowered<Value> {
         match operand {
             Operand::Not(name) => {
                 let value = self.source(&Operand::Name(name), Ty::Pred)?;
-                Ok(self.b.ins().bxor_imm_u(value, 1))
+                Ok(self.not(value))
             }
             _ => self.source(operand, Ty::Pred),
         }
