@@ -55,7 +55,7 @@ impl Load {
         pipelined: 300_000,
         hops: 300_000,
         pings: 20_000,
-        actors: 1_000_000,
+        actors: 200_000,
         idle: Duration::from_secs(10),
     };
     pub(crate) const SHORT: Self = Self {

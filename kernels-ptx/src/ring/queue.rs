@@ -150,7 +150,7 @@ pub fn copy_payload(to: u64, from: u64, bytes: u64) {
     let mut source = from;
     let mut target = to;
     let end = from.wrapping_add(bytes);
-    loop {
+    while source < end {
         let first = ld_weak(source);
         let second = ld_weak(source.wrapping_add(8));
         st_weak(target, first);
@@ -161,10 +161,6 @@ pub fn copy_payload(to: u64, from: u64, bytes: u64) {
         st_weak(target.wrapping_add(24), fourth);
         source = source.wrapping_add(32);
         target = target.wrapping_add(32);
-        // The smallest payload is all that most messages have.
-        if source >= end {
-            break;
-        }
     }
 }
 
