@@ -11,10 +11,11 @@ use crate::Outcome;
 pub(crate) fn markdown(report: &Value) -> String {
     let none = Vec::new();
     let mut text = format!(
-        "{}, {}, {} rounds; load average {}.\n",
+        "{}, {}, {} rounds{}; load average {}.\n",
         report["place"].as_str().unwrap_or_default(),
         report["commit"].as_str().unwrap_or_default(),
         report["rounds"],
+        form(report),
         report["load_average"].as_str().unwrap_or_default(),
     );
     for table in report["tables"].as_array().unwrap_or(&none) {
@@ -48,6 +49,11 @@ pub(crate) fn markdown(report: &Value) -> String {
     text
 }
 
+/// What to say of the short form.
+fn form(report: &Value) -> &'static str {
+    if report["short"].as_bool() == Some(true) { " of a tenth of the work" } else { "" }
+}
+
 /// A row of one side with its first figure's median.
 fn rows<'a>(table: &'a Value, side: &str) -> Vec<(&'a str, f64)> {
     let rows = table["rows"].as_array().map_or(&[][..], Vec::as_slice).iter();
@@ -69,10 +75,11 @@ fn best<'a>(rows: &[(&'a str, f64)], more_is_better: bool) -> Option<(&'a str, f
 fn summary(report: &Value) -> String {
     let none = Vec::new();
     let mut text = format!(
-        "{}, {}, {} rounds, load average {}:\n\n",
+        "{}, {}, {} rounds{}, load average {}:\n\n",
         report["place"].as_str().unwrap_or_default(),
         report["commit"].as_str().unwrap_or_default(),
         report["rounds"],
+        form(report),
         report["load_average"].as_str().unwrap_or_default(),
     );
     text.push_str("| | | gpu-actor | the better of ractor and kameo | the best of all four peers |\n|---|---|--:|--:|--:|\n");
