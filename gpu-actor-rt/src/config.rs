@@ -41,6 +41,8 @@ pub struct Config {
     pub(crate) slice: Option<Duration>,
     pub(crate) spin: Duration,
     pub(crate) assist: bool,
+    pub(crate) deactivate_after: Option<Duration>,
+    pub(crate) max_resident: Option<u64>,
     pub(crate) device: DeviceChoice,
     pub(crate) soft: Option<SoftConfig>,
     pub(crate) actors: Option<Vec<fn() -> &'static ActorInfo>>,
@@ -70,6 +72,8 @@ impl Default for Config {
             slice: None,
             spin: SPIN,
             assist: true,
+            deactivate_after: None,
+            max_resident: None,
             device: DeviceChoice::Auto,
             soft: None,
             actors: None,
@@ -325,6 +329,39 @@ impl Config {
         self
     }
 
+    /// Moves the state of actors that had no message for so long from the device to the host's memory. Default: never.
+    ///
+    /// Actors move by chunks of 1024 of one type on one worker, and a chunk moves when none of its actors was used; so actors
+    /// sleep at least this long after their last message, and up to about twice as long. The next message brings them back as
+    /// they were, in its turn: order, counters and clocks are as if nothing had happened. The worker waits meanwhile (a copy of the
+    /// chunk). If the device has no memory for it then, the message faults with
+    /// [`FaultKind::NoMemory`](crate::FaultKind::NoMemory), and the actor sleeps on. To find out who is idle, the system leads each
+    /// chunk's first message in half of this time to the host and back; there is no other cost while actors are used.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use gpu_actor_rt::Config;
+    ///
+    /// // Sleep after five minutes, and sooner if actors have a gigabyte.
+    /// let config = Config::default().deactivate_after(Duration::from_mins(5)).max_resident(1 << 30);
+    /// # let _ = config;
+    /// ```
+    pub fn deactivate_after(mut self, age: Duration) -> Self {
+        self.deactivate_after = Some(age);
+        self
+    }
+
+    /// How many bytes of device memory the actors' states may have before the coldest are moved to the host's memory. Default:
+    /// as many as there are.
+    ///
+    /// Coldest are the chunks (see [`deactivate_after`](Self::deactivate_after)) that nobody has used for longest, as far as that
+    /// is known, else those that came or came back first. Memory is taken back after more was given, so there may be more for
+    /// a moment. The device memory of a chunk that has moved is kept for the next chunk of its size.
+    pub fn max_resident(mut self, bytes: u64) -> Self {
+        self.max_resident = Some(bytes);
+        self
+    }
+
     /// Restricts the system to the types named so, instead of every actor type that is linked into the program.
     pub fn actor<T: Actor>(mut self) -> Self {
         self.actors.get_or_insert_default().push(T::info);
@@ -366,6 +403,13 @@ impl Config {
                 option: "slice",
                 value: format!("{slice:?}"),
                 why: "a slice is at least a microsecond; leave it out for a kernel without an end",
+            });
+        }
+        if self.deactivate_after.is_some_and(|age| age < Duration::from_millis(1)) {
+            return Err(Error::Config {
+                option: "deactivate_after",
+                value: format!("{:?}", self.deactivate_after.unwrap_or_default()),
+                why: "actors are moved after a millisecond at the least; leave it out for never",
             });
         }
         range("fault_history", self.fault_history as u64, 1, 1 << 24)?;

@@ -30,6 +30,9 @@ pub enum FaultKind {
     MailboxFull,
     /// The message's clock stamp was further ahead than the drift bound.
     ClockDrift,
+    /// The actor sleeps, and the device has no memory to bring it back; it sleeps on. See
+    /// [`Config::deactivate_after`](crate::Config::deactivate_after).
+    NoMemory,
     /// A code that this version does not know.
     Other(u32),
 }
@@ -49,6 +52,7 @@ impl FaultKind {
             code::UNKNOWN_ACTOR => Self::UnknownActor,
             code::MAILBOX_FULL => Self::MailboxFull,
             code::CLOCK_DRIFT => Self::ClockDrift,
+            code::NO_MEMORY => Self::NoMemory,
             other => Self::Other(other),
         }
     }
@@ -68,6 +72,7 @@ impl fmt::Display for FaultKind {
             Self::UnknownActor => "no such actor",
             Self::MailboxFull => "mailbox full (see Config::device_inbox)",
             Self::ClockDrift => "clock stamp beyond the drift bound (see Config::drift_bound)",
+            Self::NoMemory => "no device memory to reactivate the actor (see Config::max_resident)",
             Self::Other(code) => return write!(f, "unknown fault {code}"),
         })
     }

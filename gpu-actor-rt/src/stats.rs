@@ -48,6 +48,12 @@ pub struct Stats {
     pub in_flight: u64,
     /// Actors that have had their first message.
     pub activated: u64,
+    /// Actors whose state was moved to the host's memory because they were idle, as often as that happened.
+    pub deactivated: u64,
+    /// Actors whose state came back to the device, as often as that happened.
+    pub reactivated: u64,
+    /// Bytes of device memory that the actors' states have.
+    pub resident: u64,
     /// Asks whose thread ran the sleeping worker itself, see [`Config::assist`](crate::Config::assist).
     pub assisted: u64,
     /// Passes of the workers' loops, reported every 256 passes and before a worker sleeps: grows while workers are alive,

@@ -71,6 +71,9 @@ pub mod completion {
     /// A message sent on the device could not be delivered; the payload is a [`fault`](super::fault) record whose method is
     /// the undelivered message's, and the actor word is the intended receiver.
     pub const DEAD_LETTER: u32 = 3;
+    /// A message is for an actor that sleeps: the host brings it back, and answers at
+    /// [`actor_type::ANSWER`](super::actor_type::ANSWER). The worker waits for that. There is no payload.
+    pub const ASLEEP: u32 = 4;
 }
 
 /// The payload of a fault or dead letter, as offsets from the start of the payload.
@@ -106,6 +109,8 @@ pub mod fault {
         pub const MAILBOX_FULL: u32 = 10;
         /// The message's clock stamp is further ahead than the drift bound.
         pub const CLOCK_DRIFT: u32 = 11;
+        /// The actor sleeps and the device has no memory to bring it back.
+        pub const NO_MEMORY: u32 = 12;
     }
 }
 
@@ -208,6 +213,8 @@ pub mod control {
     pub const PAUSE: u64 = 1;
     /// Command: leave the kernel at the next message boundary.
     pub const STOP: u64 = 2;
+    /// Command: stand still at the next message boundary, as for [`PAUSE`], but for a moment: the host changes which actors sleep.
+    pub const HOLD: u64 = 3;
     /// Bits of the command; the epoch is above.
     pub const EPOCH_SHIFT: u32 = 8;
     /// Word: even while the clock group is stable, odd while the host rewrites it.
@@ -354,6 +361,9 @@ pub mod actor_type {
     pub const ON_FULL: u64 = 40;
     /// A value of [`ON_FULL`]: the message is dropped and counted. No fault has this code.
     pub const DROP: u32 = 0xfffc;
+    /// Offset in a worker's line of the slot counts: how often the host has answered this worker's requests for sleeping actors
+    /// of the type, from bit 1 on; bit 0 says that there was no memory for the last one.
+    pub const ANSWER: u64 = 8;
     /// Bytes of the record.
     pub const SIZE: u64 = 64;
     /// Actors of one chunk, as a shift.
@@ -366,8 +376,14 @@ pub mod actor_type {
 pub mod actor {
     /// Word: the actor's hybrid logical clock.
     pub const HLC: u64 = 0;
-    /// Word: 0 until the first message, then 1.
+    /// Word: [`FRESH`] until the first message, then [`ACTIVE`].
     pub const STATUS: u64 = 8;
+    /// Status: no message yet.
+    pub const FRESH: u64 = 0;
+    /// Status: the state is that of an actor.
+    pub const ACTIVE: u64 = 1;
+    /// Status of every actor in the frame that stands for chunks whose actors sleep.
+    pub const ASLEEP: u64 = 2;
     /// Word: messages that the actor took.
     pub const SEQUENCE: u64 = 16;
     /// Offset of the state.

@@ -7,10 +7,12 @@
 //!
 //! Rule kept here: all of it is generic over [`Words`](crate::sync::Words), which the model checker implements too.
 
+mod answers;
 mod completions;
 mod doorbell;
 mod inbox;
 
+pub use answers::answer;
 pub use completions::{Completion, Completions};
 pub use doorbell::{PollerBed, wants_doorbell};
 pub use inbox::{Envelope, Inbox, Refused};

@@ -15,7 +15,7 @@ use crate::hlc::Calibration;
 use crate::mailbox::{Mailbox, OnFull};
 use crate::overflow::Overflow;
 use crate::program::Program;
-use crate::ring::{Completions, Inbox, Shape};
+use crate::ring::{self, Completions, Inbox, Shape};
 use crate::shared::Mapped;
 use crate::sync::Words;
 use crate::system::behind::Parcel;
@@ -57,6 +57,16 @@ impl TypeMemory {
     pub(crate) fn publish_chunk(&self, worker: u32, chunk: u64, address: u64) {
         let word = u64::from(worker) * actor_type::MAX_CHUNKS + chunk;
         self.chunks.store(word * 8, address, Ordering::Release);
+    }
+
+    /// Bytes of a chunk.
+    pub(crate) fn chunk_bytes(&self) -> u64 {
+        self.stride << actor_type::CHUNK_SHIFT
+    }
+
+    /// Answers a worker that asked for an actor who sleeps, after the chunk was published.
+    pub(crate) fn answer(&self, worker: u32, refused: bool) {
+        ring::answer(&self.counts, worker, refused);
     }
 
     /// Publishes that a worker has `count` actors: before the first message to the last of them.

@@ -9,8 +9,11 @@ mod drain;
 pub(crate) mod many;
 mod memory;
 mod poller;
+mod report;
 mod running;
+mod sleep;
 mod slices;
+mod threads;
 mod waiters;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -19,7 +22,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use kernels_ptx::abi::control;
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::broadcast;
 
 use crate::actor::Actor;
 use crate::asks::Asks;
@@ -27,7 +30,7 @@ use crate::coarse;
 use crate::config::{Config, Settings};
 use crate::device::{self, Chosen, Device, LaunchStatus};
 use crate::error::{Error, Result};
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
 use crate::hlc::{self, Calibration, Clock};
 use crate::id::{ActorId, RawId};
 use crate::key::Key;
@@ -40,6 +43,8 @@ use crate::stats::Stats;
 use drain::Drains;
 use poller::{Poller, PollerLink};
 use running::Running;
+use sleep::Sweeper;
+use threads::{on_thread, spawn};
 pub(crate) use waiters::Place;
 use waiters::Waiters;
 
@@ -87,6 +92,8 @@ pub struct ActorSystem {
 struct Owner {
     inner: Arc<Inner>,
     poller: Mutex<Option<JoinHandle<()>>>,
+    /// Who deactivates the idle, if somebody does.
+    sweeper: Mutex<Option<JoinHandle<()>>>,
     ended: OnceLock<End>,
     ending: Mutex<()>,
 }
@@ -126,6 +133,8 @@ pub(crate) struct Inner {
     /// The system ended by force: what waits is told so, and how much was lost.
     aborted: AtomicBool,
     lost: AtomicU64,
+    /// Who moves idle actors does so alone.
+    sweeping: Mutex<()>,
 }
 
 impl ActorSystem {
@@ -173,6 +182,7 @@ impl ActorSystem {
             ending: AtomicBool::new(false),
             aborted: AtomicBool::new(false),
             lost: AtomicU64::new(0),
+            sweeping: Mutex::new(()),
             running,
             program,
             settings,
@@ -182,6 +192,7 @@ impl ActorSystem {
         });
         let poller = Poller::new(Arc::clone(&inner), calibration);
         let thread = spawn("poller", move || poller.run())?;
+        let sweeper = Sweeper::begin(&inner)?;
         let info = inner.device.info();
         tracing::info!(
             device = info.name,
@@ -199,6 +210,7 @@ impl ActorSystem {
             owner: Arc::new(Owner {
                 inner,
                 poller: Mutex::new(Some(thread)),
+                sweeper: Mutex::new(sweeper),
                 ended: OnceLock::new(),
                 ending: Mutex::new(()),
             }),
@@ -235,6 +247,7 @@ impl ActorSystem {
     pub fn stats(&self) -> Stats {
         let inner = &self.owner.inner;
         let counters = inner.running.settled_counters(SETTLE);
+        let sleep = inner.running.directory.counts();
         let info = inner.device.info();
         Stats {
             device: info.name,
@@ -255,6 +268,9 @@ impl ActorSystem {
             pending_asks: inner.asks.pending(),
             in_flight: counters.in_flight(),
             activated: counters.activated,
+            deactivated: sleep.deactivated,
+            reactivated: sleep.reactivated,
+            resident: sleep.resident,
             assisted: inner.drains.assisted(),
             heartbeats: counters.heartbeats,
             launches: inner.running.launches(),
@@ -408,6 +424,12 @@ impl Owner {
         let lost = running.counters().in_flight();
         inner.lost.store(lost, Ordering::Release);
         inner.aborted.fetch_or(lost != 0, Ordering::AcqRel);
+        running.directory.close();
+        if let Some(sweeper) = self.sweeper.lock().unwrap_or_else(PoisonError::into_inner).take()
+            && sweeper.join().is_err()
+        {
+            tracing::error!("the sweeper panicked; this is a bug in gpu-actor");
+        }
         inner.poller.leave();
         running.launched().signal_host();
         let thread = self.poller.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -530,28 +552,6 @@ impl Inner {
         self.wake_poller_before(self.monotonic() + poller::SPACE.as_nanos() as u64);
     }
 
-    /// What a fault record means.
-    pub(crate) fn fault(&self, actor: RawId, code_site: u64, method: u64) -> Fault {
-        let (code, site) = (code_site as u32, code_site >> 32);
-        let method = self.program.method(method as u32);
-        let site = method.and_then(|method| method.sites.get(site as usize));
-        let actor_type = self.program.actor_type(actor.type_index()).map(|info| info.name);
-        Fault {
-            kind: FaultKind::from_code(code),
-            actor_type: actor_type.unwrap_or("unknown type"),
-            actor: match self.running.directory.key(actor) {
-                Some(key) => key.to_string(),
-                None => actor.to_string(),
-            },
-            handler: method.map_or("unknown handler", |method| method.info.name),
-            function: site.map_or("", |site| site.function),
-            file: site.and(method).map_or("", |method| method.info.file),
-            line: site.map_or(0, |site| site.line),
-            message: site.and_then(|site| site.message),
-            dead_letter: false,
-        }
-    }
-
     /// The error of a system that has ended.
     pub(crate) fn stopped(&self) -> Error {
         if self.aborted.load(Ordering::Acquire) {
@@ -586,32 +586,4 @@ impl Inner {
         self.aborted.store(true, Ordering::Release);
         tracing::error!(lost, status = running::describe(&status), "the ring kernel ended early");
     }
-}
-
-fn spawn<R: Send + 'static>(
-    name: &'static str,
-    work: impl FnOnce() -> R + Send + 'static,
-) -> Result<JoinHandle<R>> {
-    // Whoever listens to the caller's events hears those of the thread too.
-    let listener = tracing::dispatcher::get_default(Clone::clone);
-    std::thread::Builder::new()
-        .name(format!("gpu-actor-{name}"))
-        .spawn(move || tracing::dispatcher::with_default(&listener, work))
-        .map_err(|source| Error::Thread { name, source })
-}
-
-/// Does blocking work on a thread of its own, so that the caller's executor goes on.
-async fn on_thread<R: Send + 'static>(
-    name: &'static str,
-    work: impl FnOnce() -> R + Send + 'static,
-) -> Result<R> {
-    let (send, receive) = oneshot::channel();
-    spawn(name, move || {
-        // The receiver may be gone: the caller lost interest, and the work was done all the same.
-        let _ = send.send(work());
-    })?;
-    receive.await.map_err(|_| Error::Thread {
-        name,
-        source: std::io::Error::other("it panicked; this is a bug in gpu-actor"),
-    })
 }

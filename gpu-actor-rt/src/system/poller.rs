@@ -270,6 +270,7 @@ impl Inner {
                 tracing::warn!(%fault, "a message could not be delivered");
                 let _ = self.faults.send(fault);
             }
+            (completion::ASLEEP, _) => self.awaken(RawId(done.actor)),
             (kind, _) => tracing::error!(kind, "completion of unknown kind; this is a bug in gpu-actor"),
         }
     }

@@ -117,7 +117,7 @@ impl Running {
         let (memory, completions) =
             Memory::build(device.as_ref(), program, settings, mailboxes, calibration)?;
         let memory = Arc::new(memory);
-        let directory = Directory::new(program, settings.workers);
+        let directory = Directory::new(program, settings.workers, settings.config.max_resident);
         let launcher = Launcher {
             device: Arc::clone(device),
             module: Arc::clone(module),
@@ -196,6 +196,23 @@ impl Running {
         word
     }
 
+    /// Has all workers stand still between two messages while `work` is done, and go on as they did. Others' orders wait.
+    pub(crate) fn hold<R>(&self, patience: Duration, work: impl FnOnce() -> R) -> Result<R> {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        if orders.ending {
+            return Err(Error::Stopped);
+        }
+        if self.last_order() == control::PAUSE {
+            // They stand still, or are about to.
+            self.await_echo(self.memory.control.load(control::COMMAND, Ordering::Acquire), patience)?;
+            return Ok(work());
+        }
+        let word = self.give(&mut orders, control::HOLD);
+        let done = self.await_echo(word, patience).map(|()| work());
+        self.give(&mut orders, control::RUN);
+        done
+    }
+
     /// The order that was given last.
     pub(crate) fn last_order(&self) -> u64 {
         self.memory.control.load(control::COMMAND, Ordering::Acquire) & ((1 << control::EPOCH_SHIFT) - 1)
@@ -256,7 +273,9 @@ impl Running {
         let begun = Instant::now();
         loop {
             let counters = self.counters();
-            if counters.in_flight() == 0 || begun.elapsed() >= patience || self.last_order() != control::RUN {
+            // Workers that are held go on in a moment.
+            let flows = matches!(self.last_order(), control::RUN | control::HOLD);
+            if counters.in_flight() == 0 || begun.elapsed() >= patience || !flows {
                 return counters;
             }
             std::thread::yield_now();

@@ -14,6 +14,8 @@ pub const DONE: u32 = 0;
 pub const REPLIED: u32 = 1;
 /// Outcome of a message: it faulted, the fault is in the lane's record.
 pub const FAULTED: u32 = 2;
+/// Outcome of a message: its actor sleeps, nothing was done.
+pub const ASLEEP: u32 = 4;
 /// Set in an outcome when the message was the actor's first.
 pub const ACTIVATED: u32 = 256;
 
@@ -104,7 +106,13 @@ pub fn run(root_record: u64, lane_memory: u64, message: u64, method: u32) -> u32
     }
     st_weak(lane_memory.wrapping_add(scratch::ACTOR), address);
     let mut activated = 0u32;
-    if ld_weak(address.wrapping_add(actor::STATUS)) == 0 {
+    let was = ld_weak(address.wrapping_add(actor::STATUS));
+    if was != actor::ACTIVE {
+        if was == actor::ASLEEP {
+            // The frame of the sleeping has no clock of this actor.
+            st_weak(lane_memory.wrapping_add(scratch::ACTOR), 0);
+            return ASLEEP;
+        }
         activate(root_record, address, id);
         activated = ACTIVATED;
     }
@@ -142,7 +150,7 @@ pub fn activate(root_record: u64, address: u64, id: u64) {
         ld_weak(kind.wrapping_add(actor_type::INITIAL)),
         ld_weak(kind.wrapping_add(actor_type::STATE_SIZE)),
     );
-    st_weak(address.wrapping_add(actor::STATUS), 1);
+    st_weak(address.wrapping_add(actor::STATUS), actor::ACTIVE);
 }
 
 /// The stamp of a completion that the lane is about to write: a send of its actor.

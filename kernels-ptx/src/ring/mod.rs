@@ -2,12 +2,14 @@
 //!
 //! One source, two executions: lowered to PTX it is the kernel that a device runs; called natively its queue code is
 //! what the model checker explores. `queue` has the rings, `clock` the hybrid logical clock, `message` how one message is
-//! run, `outgoing` what becomes of those that its handler sent, `worker` the loop around it.
+//! run, `outgoing` what becomes of those that its handler sent, `sleepers` how an actor is brought back whose state the host
+//! keeps, `worker` the loop around it.
 
 pub mod clock;
 pub mod message;
 pub mod outgoing;
 pub mod queue;
+pub mod sleepers;
 pub mod worker;
 
 use crate::builder::Builder;

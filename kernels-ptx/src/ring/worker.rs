@@ -9,6 +9,7 @@ use super::clock;
 use super::message::{self, ACTIVATED, FAULTED, REPLIED};
 use super::outgoing::{self, is_stuck};
 use super::queue;
+use super::sleepers;
 use crate::abi::{completion, control, corr, cx, fault, line, root, scratch, slot, worker};
 use crate::device::{
     ballot, fence_sc_sys, global_timer, lane, lanes, ld_acquire_sys, ld_relaxed_sys, ld_weak, match_any,
@@ -367,6 +368,27 @@ pub fn work(root_record: u64) {
 
                     // 4. Most tells end here: no sends, no reply, no fault, and not their actor's first message.
                     if ballot(mask, (outcome | sends) != 0) != 0 {
+                        // A message to an actor that sleeps waits where it was, and the worker with it; so order is kept.
+                        let asleep = ballot(mask, outcome == message::ASLEEP);
+                        if asleep != 0 {
+                            let first = asleep.trailing_zeros();
+                            let refused = sleepers::awaken(root_record, mine, mask, first, at, completions);
+                            completions = completions.wrapping_add(1);
+                            waiting |= asleep;
+                            if outcome == message::ASLEEP {
+                                outcome = message::DONE;
+                            }
+                            if refused {
+                                waiting &= !1u32.wrapping_shl(first);
+                                if my_lane == first {
+                                    message::set_fault(
+                                        lane_memory.wrapping_add(scratch::CX),
+                                        fault::code::NO_MEMORY,
+                                    );
+                                    outcome = FAULTED;
+                                }
+                            }
+                        }
                         if ballot(mask, sends != 0) != 0 {
                             let fates = outgoing::commit(
                                 root_record,

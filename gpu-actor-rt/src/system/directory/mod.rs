@@ -2,18 +2,25 @@
 //!
 //! Rules kept here: a pair has one id for the life of the system; a chunk is published before the count that covers it,
 //! and the count before the id is given out; no lock is held while the device allocates, so that who addresses an actor
-//! waits for no other's memory. A lookup takes one shard's read lock.
+//! waits for no other's memory. A lookup takes one shard's read lock. `chunk` has what becomes of slabs whose actors are idle.
 
+mod chunk;
+mod frames;
 mod shard;
 #[cfg(test)]
 mod tests;
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use kernels_ptx::abi::actor_type;
 
+pub(crate) use self::chunk::Candidate;
+use self::chunk::{Bed, Chunk};
+use self::frames::Frames;
+pub(crate) use self::frames::{Call, Counts};
 use self::shard::Shard;
-use crate::device::{Allocation, Device, MemoryKind};
+use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::id::RawId;
 use crate::key::Key;
@@ -33,6 +40,8 @@ const _: () = assert!(actor_type::MAX_CHUNKS * CHUNK <= shard::MAX_SLOTS);
 pub(crate) struct Directory {
     workers: u32,
     types: Vec<TypeDirectory>,
+    frames: Frames,
+    turns: Mutex<u64>,
 }
 
 #[derive(Debug)]
@@ -40,6 +49,8 @@ struct TypeDirectory {
     hash: u32,
     shards: Box<[RwLock<Shard>]>,
     slabs: Box<[Mutex<Slab>]>,
+    /// Where the device is led for a chunk that is not there.
+    bed: Bed,
 }
 
 /// The actors of one type on one worker.
@@ -47,9 +58,7 @@ struct TypeDirectory {
 struct Slab {
     /// By slot: the tag under which its shard has the key.
     tags: Vec<u32>,
-    chunks: Vec<Box<dyn Allocation>>,
-    /// Chunks that were allocated for two threads at a time: one of them had come first.
-    spare: Vec<Box<dyn Allocation>>,
+    chunks: Vec<Chunk>,
 }
 
 /// Whose slots are given out, and what that takes.
@@ -84,19 +93,50 @@ impl Spot {
 
 impl Directory {
     /// An empty directory.
-    pub(crate) fn new(program: &Program, workers: u32) -> Self {
+    ///
+    /// `limit` is the bytes that chunks may have on the device, as far as that depends on the host.
+    pub(crate) fn new(program: &Program, workers: u32, limit: Option<u64>) -> Self {
         // Placement by the stable name: it does not depend on what else is linked.
         let hashes = program.types.iter().map(|info| crate::actor::method_id(info.name, ""));
-        Self::of(hashes, workers)
+        Self::of(hashes, workers, limit)
     }
 
-    fn of(hashes: impl Iterator<Item = u32>, workers: u32) -> Self {
+    fn of(hashes: impl Iterator<Item = u32>, workers: u32, limit: Option<u64>) -> Self {
         let types = hashes.map(|hash| TypeDirectory {
             hash,
             shards: (0..1 << SHARD_BITS).map(|_| RwLock::default()).collect(),
             slabs: (0..workers).map(|_| Mutex::default()).collect(),
+            bed: Bed::default(),
         });
-        Self { workers, types: types.collect() }
+        let types = types.collect();
+        Self { workers, types, frames: Frames::new(limit), turns: Mutex::new(0) }
+    }
+
+    /// A serial number.
+    fn next_turn(&self) -> u64 {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        *turns += 1;
+        *turns
+    }
+
+    /// What has come, gone and is on the device.
+    pub(crate) fn counts(&self) -> Counts {
+        self.frames.counts()
+    }
+
+    /// Waits until chunks have more bytes than they may, for so long at the most.
+    pub(crate) fn await_call(&self, patience: Option<Duration>) -> Call {
+        self.frames.await_call(patience)
+    }
+
+    /// Waits until the system ends, for so long at the most; whether it does.
+    pub(crate) fn await_exit(&self, patience: Duration) -> bool {
+        self.frames.await_exit(patience)
+    }
+
+    /// The system ends: nobody need wait for a [`Call`].
+    pub(crate) fn close(&self) {
+        self.frames.close();
     }
 
     /// The id of an actor; gives it a slot the first time.
@@ -113,7 +153,7 @@ impl Directory {
             return Err(Error::UnknownType { name });
         };
         let spot = Spot::of(key, directory.hash, self.workers);
-        let slot = directory.slot(key, spot, Ground { worker: spot.worker, name, memory, device })?;
+        let slot = directory.slot(key, spot, self, Ground { worker: spot.worker, name, memory, device })?;
         Ok(RawId::new(type_index, spot.worker, slot))
     }
 
@@ -131,7 +171,7 @@ impl Directory {
 
 impl TypeDirectory {
     /// The slot of a key, given out now if it has none.
-    fn slot(&self, key: &Key, spot: Spot, ground: Ground<'_>) -> Result<u32> {
+    fn slot(&self, key: &Key, spot: Spot, all: &Directory, ground: Ground<'_>) -> Result<u32> {
         let shard = &self.shards[spot.shard];
         let seen = {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
@@ -168,12 +208,12 @@ impl TypeDirectory {
                 }
                 slab.chunks.len()
             };
-            self.grow(full, ground)?;
+            self.grow(full, all, ground)?;
         }
     }
 
     /// Adds a chunk to the slab of a worker that was found to have `full` chunks and no slot left.
-    fn grow(&self, full: usize, ground: Ground<'_>) -> Result<()> {
+    fn grow(&self, full: usize, all: &Directory, ground: Ground<'_>) -> Result<()> {
         let Ground { worker, name, memory, device } = ground;
         let slab = &self.slabs[worker as usize];
         if full as u64 == actor_type::MAX_CHUNKS {
@@ -181,23 +221,22 @@ impl TypeDirectory {
             let what = "the number of actors on one worker";
             return Err(Error::Limit { what, whom: name.into(), actual: limit + 1, limit });
         }
-        let spare = {
-            let mut slab = lock(slab);
-            if slab.chunks.len() != full {
-                return Ok(());
-            }
-            slab.spare.pop()
-        };
-        let chunk = match spare {
-            Some(chunk) => chunk,
-            None => device.alloc(MemoryKind::Device, (CHUNK * memory.stride) as usize)?,
-        };
+        if lock(slab).chunks.len() != full {
+            return Ok(());
+        }
+        let bytes = memory.chunk_bytes();
+        let (frame, recycled) = all.frames.take(bytes, device)?;
+        if recycled && let Err(error) = device.copy_to_device(frame.address(), &vec![0; bytes as usize]) {
+            all.frames.give_back(bytes, frame);
+            return Err(error.into());
+        }
         let mut slab = lock(slab);
         if slab.chunks.len() == full {
-            memory.publish_chunk(worker, full as u64, chunk.address());
-            slab.chunks.push(chunk);
+            memory.publish_chunk(worker, full as u64, frame.address());
+            slab.chunks.push(Chunk::awake(frame, all.next_turn()));
         } else {
-            slab.spare.push(chunk);
+            drop(slab);
+            all.frames.give_back(bytes, frame);
         }
         Ok(())
     }

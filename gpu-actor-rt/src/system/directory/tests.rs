@@ -9,8 +9,8 @@ use kernels_ptx::abi::{LINE, actor_type};
 use super::*;
 use crate::device::soft::{Soft, SoftConfig};
 use crate::device::{
-    DeviceError, DeviceInfo, LaunchRequest, Launched, LoadReport, LoadedModule, MemoryInfo, MemoryKind,
-    VerifiedModule,
+    Allocation, DeviceError, DeviceInfo, LaunchRequest, Launched, LoadReport, LoadedModule, MemoryInfo,
+    MemoryKind, VerifiedModule,
 };
 use crate::shared::Mapped;
 use crate::sync::Words;
@@ -48,7 +48,7 @@ fn directory() -> (Directory, [TypeMemory; 1], Published) {
     let chunks = mapped(u64::from(WORKERS) * actor_type::MAX_CHUNKS * 8);
     let counts = mapped(u64::from(WORKERS) * LINE);
     let memory = TypeMemory::new(STRIDE, chunks.clone(), counts.clone());
-    (Directory::of([7].into_iter(), WORKERS), [memory], Published { chunks, counts })
+    (Directory::of([7].into_iter(), WORKERS, None), [memory], Published { chunks, counts })
 }
 
 /// The worker and the first keys of its actors.
