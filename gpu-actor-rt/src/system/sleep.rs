@@ -4,6 +4,7 @@
 //! an actor is answered whatever happens; one thread at a time moves chunks away, and it holds no lock that an answer
 //! needs while it waits for a worker.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -78,6 +79,9 @@ impl Inner {
     /// Moves chunks off the device; how many actors that are.
     fn sweep(&self, which: Which, patience: Duration) -> Result<u64> {
         let _alone = self.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.ending.load(Ordering::SeqCst) {
+            return Err(Error::Stopped);
+        }
         let (directory, memory) = (&self.running.directory, &self.running.memory.types);
         let device = self.device.as_ref();
         let mut chunks = directory.candidates(memory);

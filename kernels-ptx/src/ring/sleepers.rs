@@ -45,10 +45,12 @@ pub fn awaken(root_record: u64, mine: u64, mask: u32, first: u32, at: u64, ticke
     if constant(root_record, root::SPINS) == 0 {
         nap = SLEEP;
     }
-    // All lanes nap together: so the software GPU parks the worker, and the host's bell wakes it.
+    // All lanes nap together: so the software GPU parks the worker, and the host's bell wakes it. They meet before the one that
+    // looks does so: it might else have looked before the bell, while others still slept, and the bell would be lost.
     let mut now = before;
     while now == before {
         nanosleep(nap);
+        sync_warp(mask);
         now = shfl(mask, ld_acquire_sys(answer), first);
     }
     sync_warp(mask);

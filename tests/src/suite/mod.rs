@@ -19,6 +19,7 @@ mod mailbox;
 mod many;
 mod order;
 mod population;
+mod sleep;
 
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex};
@@ -135,6 +136,7 @@ fn every_behaviour() -> Vec<Behaviour> {
         many::all,
         order::all,
         population::all,
+        sleep::all,
     ];
     rooms.iter().flat_map(|room| room()).collect()
 }
