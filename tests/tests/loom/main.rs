@@ -5,6 +5,7 @@
 
 mod asks;
 mod memory;
+mod sleep;
 /// What the queues beside a ring are made of; in production it is `std`'s.
 mod sync {
     pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
