@@ -1,5 +1,6 @@
 //! Sleeping actors on a device without memory to bring them back.
 
+use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,14 @@ impl Memory {
     fn add(&mut self, by: u64) -> u64 {
         self.sum += by;
         self.sum
+    }
+
+    /// Never returns by itself.
+    #[handler]
+    fn brood(&mut self) -> u64 {
+        loop {
+            self.sum = self.sum.wrapping_add(1);
+        }
     }
 }
 
@@ -71,4 +80,41 @@ async fn without_memory_to_wake_an_actor_its_message_faults_and_it_sleeps_on() {
     assert_eq!(system.stats().reactivated, 1);
     drop(rest);
     system.shutdown().await.unwrap();
+}
+
+/// One worker never ends its handler, so the shutdown aborts it; on both, messages for sleepers wait. All asks end.
+#[tokio::test(flavor = "current_thread")]
+async fn a_shutdown_that_is_cut_short_leaves_nobody_waiting_for_a_sleeper() {
+    let device: Arc<dyn Device> = Arc::new(Soft::open(&SoftConfig::default()).unwrap());
+    let config = Config::default().actor::<Memory>().workers(2).device(device).budget(u64::MAX);
+    let system = ActorSystem::start(config.shutdown_deadline(Duration::from_millis(300))).await.unwrap();
+    let sleepers: Vec<_> = (0..64u64).map(|n| system.actor::<Memory>(n)).collect();
+    for (sleeper, n) in sleepers.iter().zip(0..) {
+        assert_eq!(sleeper.add(n).await.unwrap(), n);
+    }
+    assert_eq!(system.deactivate_idle(Duration::ZERO).await.unwrap(), 64);
+    system.pause().await.unwrap();
+    // Before the one without an end, and behind it.
+    let ask = |sleeper: &ActorRef<Memory>| tokio::spawn(sleeper.add(0).into_future());
+    let mut asks: Vec<_> = sleepers[..32].iter().map(ask).collect();
+    while system.stats().in_flight < 32 {
+        tokio::task::yield_now().await;
+    }
+    let brood = tokio::spawn(system.actor::<Memory>(64).brood().into_future());
+    while system.stats().in_flight < 33 {
+        tokio::task::yield_now().await;
+    }
+    asks.extend(sleepers[32..].iter().map(ask));
+    while system.stats().in_flight < 65 {
+        tokio::task::yield_now().await;
+    }
+    let ended = system.shutdown().await;
+    assert!(matches!(ended, Err(Error::Aborted { lost: 1..=33, .. })), "{ended:?}");
+    assert!(matches!(brood.await.unwrap(), Err(Error::Aborted { .. })));
+    for (ask, n) in asks.into_iter().zip(0..) {
+        match ask.await.unwrap() {
+            Ok(value) => assert_eq!(value, n),
+            Err(error) => assert!(n >= 32 && matches!(error, Error::Aborted { .. }), "{n}: {error:?}"),
+        }
+    }
 }

@@ -188,22 +188,19 @@ impl Directory {
         let mut bytes = vec![0; memory.chunk_bytes() as usize].into_boxed_slice();
         device.copy_from_device(&mut bytes, address)?;
         let actors = active(&bytes, memory.stride);
-        let frame = {
-            let mut slab = lock(slab);
-            let entry = &mut slab.chunks[candidate.chunk];
-            if entry.turn != candidate.turn {
+        let mut slab = lock(slab);
+        let entry = &mut slab.chunks[candidate.chunk];
+        if entry.turn != candidate.turn {
+            return Ok(0);
+        }
+        match std::mem::replace(&mut entry.place, Place::Asleep(bytes)) {
+            // Under the lock: nobody comes back before it is counted that they went.
+            Place::Watched(frame, _) => self.frames.retire(memory.chunk_bytes(), frame, actors),
+            other => {
+                entry.place = other;
                 return Ok(0);
             }
-            match std::mem::replace(&mut entry.place, Place::Asleep(bytes)) {
-                Place::Watched(frame, _) => frame,
-                other => {
-                    entry.place = other;
-                    return Ok(0);
-                }
-            }
-        };
-        self.frames.give_back(memory.chunk_bytes(), frame);
-        self.frames.count_deactivated(actors);
+        }
         Ok(actors)
     }
 

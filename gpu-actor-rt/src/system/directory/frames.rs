@@ -76,15 +76,18 @@ impl Frames {
         Ok(frame)
     }
 
-    /// Takes a frame back.
+    /// Takes a frame back that was of no use.
     pub(super) fn give_back(&self, bytes: u64, frame: Frame) {
+        self.retire(bytes, frame, 0);
+    }
+
+    /// Takes back the frame of so many actors whose state the host has now. One step: who sees the bytes gone sees the actors
+    /// counted.
+    pub(super) fn retire(&self, bytes: u64, frame: Frame, actors: u64) {
         let mut state = self.lock();
         state.free.entry(bytes).or_default().push(frame);
         state.counts.resident -= bytes;
-    }
-
-    pub(super) fn count_deactivated(&self, actors: u64) {
-        self.lock().counts.deactivated += actors;
+        state.counts.deactivated += actors;
     }
 
     pub(super) fn count_reactivated(&self, actors: u64) {
