@@ -17,6 +17,7 @@ use kernels_ptx::lang::{GpuData, layout::Size};
 use crate::actor::MethodInfo;
 use crate::asks::{End, Outcome, Ticket};
 use crate::error::{Error, Result};
+use crate::habit;
 use crate::id::RawId;
 use crate::refs::Target;
 use crate::ring::{PAYLOAD_WORDS, Refused};
@@ -283,6 +284,8 @@ enum State {
     New,
     /// Has an entry, is not in the mailbox yet: waits for space.
     Unsent(RawId, Ticket),
+    /// Is in the mailbox of a worker that slept and is not rung yet: others may follow it.
+    Owing(RawId, Ticket),
     /// Waits for its reply.
     Sent(Ticket),
     Done,
@@ -319,7 +322,7 @@ impl<R> AskStamped<R> {
     where
         R: GpuData,
     {
-        let (State::Unsent(_, ticket) | State::Sent(ticket)) = self.state else {
+        let (State::Unsent(_, ticket) | State::Owing(_, ticket) | State::Sent(ticket)) = self.state else {
             panic!("an ask was polled after it had ended");
         };
         self.message.target.system.asks.poll(ticket, waker, read::<R>).map(|ended| {
@@ -371,7 +374,7 @@ impl<R: GpuData> Future for AskStamped<R> {
 impl<R: GpuData> AskStamped<R> {
     /// Whether the message is in the mailbox, and the reply not here.
     pub(crate) fn is_sent(&self) -> bool {
-        matches!(self.state, State::Sent(_))
+        matches!(self.state, State::Owing(..) | State::Sent(_))
     }
 
     /// Tells whose bell is due for the message.
@@ -387,6 +390,15 @@ impl<R: GpuData> AskStamped<R> {
         // right after the message went out, it goes in then, if it has to.
         let late =
             bell && matches!(self.state, State::New) && self.message.target.system.settings.config.assist;
+        if let State::Owing(id, ticket) = self.state {
+            self.state = State::Sent(ticket);
+            let system = &self.message.target.system;
+            if !system.asks.is_done(ticket) {
+                habit::served();
+                system.pay(id.worker());
+            }
+            return self.look(cx.waker());
+        }
         if matches!(self.state, State::New) {
             if let Err(error) = self.begin((!late).then(|| cx.waker().clone())) {
                 self.state = State::Done;
@@ -396,15 +408,24 @@ impl<R: GpuData> AskStamped<R> {
             return Poll::Ready(ended);
         }
         let Self { message, state, place, .. } = self;
-        if let State::Unsent(id, ticket) = *state
-            && let Poll::Ready(posted) = message.post_or_wait(id, ticket.corr(), place, cx.waker(), bell)
-        {
-            message.target.system.waiters[id.worker() as usize].forget(place);
-            *state = State::Sent(ticket);
-            if let Err(refused) = posted {
-                message.target.system.asks.cancel(ticket);
-                *state = State::Done;
-                return Poll::Ready(Err(message.refused(refused)));
+        if let State::Unsent(id, ticket) = *state {
+            let system = &message.target.system;
+            let waits = late && system.may_owe(id.worker()) && habit::waits();
+            if let Poll::Ready(posted) =
+                message.post_or_wait(id, ticket.corr(), place, cx.waker(), bell && !waits)
+            {
+                system.waiters[id.worker() as usize].forget(place);
+                *state = State::Sent(ticket);
+                if let Err(refused) = posted {
+                    system.asks.cancel(ticket);
+                    *state = State::Done;
+                    return Poll::Ready(Err(message.refused(refused)));
+                }
+                if waits && system.owe(id.worker()) {
+                    *state = State::Owing(id, ticket);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
             }
         }
         if late { self.look(cx.waker()) } else { Poll::Pending }
@@ -413,8 +434,12 @@ impl<R: GpuData> AskStamped<R> {
 
 impl<R> Drop for AskStamped<R> {
     fn drop(&mut self) {
-        if let State::Unsent(_, ticket) | State::Sent(ticket) = self.state {
-            self.message.target.system.asks.cancel(ticket);
+        let system = &self.message.target.system;
+        if let State::Owing(id, _) = self.state {
+            system.ring_if_owed(id.worker());
+        }
+        if let State::Unsent(_, ticket) | State::Owing(_, ticket) | State::Sent(ticket) = self.state {
+            system.asks.cancel(ticket);
         }
         self.leave_queue();
     }

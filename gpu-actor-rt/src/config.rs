@@ -313,7 +313,9 @@ impl Config {
     /// An ask of an idle system then switches no thread, and takes a fraction of the time. The handler runs on the thread that
     /// polls the ask, an async executor's, say. That thread is not held for long: after some thousand loop back-edges (tens of
     /// microseconds) the worker's own thread goes on with the handler. Promises are the same: order, one handler of an actor at a
-    /// time, timeouts. A [tell](crate::Call::tell) only ever rings. [`Stats::assisted`](crate::Stats::assisted) counts how often it
+    /// time, timeouts. A thread that has many asks going lets them go out first: the worker runs when one of them is polled again
+    /// (they wake their tasks for that), dropped, or when anything else wakes it, once for all of them. A
+    /// [tell](crate::Call::tell) only ever rings. [`Stats::assisted`](crate::Stats::assisted) counts how often it
     /// came to that. On devices where nobody else can run a worker, as on CUDA and on a deterministic software GPU, and in
     /// [bounded-slice mode](Self::slice), this does nothing.
     ///

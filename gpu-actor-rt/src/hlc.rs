@@ -57,6 +57,30 @@ impl<A: Atom> Clock<A> {
         Batch { clock: self, next: 1, end: 0 }
     }
 
+    /// Takes note of a stamp that came at `now`, without a stamp for the receipt itself: all later ones are later than both.
+    /// Writes nothing if the clock is past it already, as it is for most of many that come together.
+    ///
+    /// ```
+    /// use gpu_actor_rt::hlc::Clock;
+    ///
+    /// let clock: Clock = Clock::new(1_000);
+    /// clock.observe(50_500, 50_000)?;
+    /// assert_eq!(clock.tick(0), 50_501);
+    /// assert!(clock.observe(60_000, 50_000).is_err(), "more than the bound ahead");
+    /// # Ok::<(), gpu_actor_rt::hlc::DriftError>(())
+    /// ```
+    #[inline]
+    pub fn observe(&self, stamp: u64, now: u64) -> Result<(), DriftError> {
+        if stamp > now.saturating_add(self.drift_bound) {
+            return Err(DriftError { ahead: stamp - now, bound: self.drift_bound });
+        }
+        if self.last.load(Ordering::Acquire) < stamp {
+            // The rule refuses where another was faster, and then there is nothing to do.
+            let _ = self.last.update(|last| (last < stamp).then_some(stamp));
+        }
+        Ok(())
+    }
+
     /// The stamp of a receive of `stamp` at `now`: `max(last + 1, stamp + 1, now)`.
     #[inline]
     pub fn receive(&self, stamp: u64, now: u64) -> Result<u64, DriftError> {

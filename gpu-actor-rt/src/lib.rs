@@ -50,6 +50,7 @@ mod cx;
 pub mod device;
 mod error;
 mod fault;
+mod habit;
 pub mod hlc;
 mod id;
 mod key;

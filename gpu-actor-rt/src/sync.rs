@@ -3,7 +3,7 @@
 //! Rule kept here: the rings, the pending table's handshakes and the clock are written against these traits alone, so
 //! that the model checker (loom, in the `tests` crate) runs the very code that production runs.
 
-pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use std::sync::atomic::{AtomicU64, Ordering, fence};
 pub(crate) use std::sync::{Mutex, MutexGuard};
 
 /// An atomic 64-bit word.

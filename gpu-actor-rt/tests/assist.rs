@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use gpu_actor_rt::prelude::*;
@@ -140,6 +143,124 @@ async fn long_handlers_and_faults_reply_too() {
             let fault = tally.divide(0).await.unwrap_err();
             assert!(matches!(&fault, Error::Fault(fault) if fault.handler == "divide"), "{fault:?}");
         }
+        system.shutdown().await.unwrap();
+    }
+}
+
+/// Polls the futures of some asks once, in order; how many ended at that.
+fn poll_once<F: Future + Unpin>(asks: &mut [F]) -> usize {
+    let mut cx = Context::from_waker(Waker::noop());
+    asks.iter_mut().filter_map(|ask| Pin::new(ask).poll(&mut cx).is_ready().then_some(())).count()
+}
+
+/// Has this thread find out that it has many asks going: its asks let others go out before they run the worker.
+async fn ask_together(tally: &ActorRef<Tally>) {
+    for _ in 0..200 {
+        let mut asks: Vec<_> = (0..64).map(|_| tally.add(0).into_future()).collect();
+        poll_once(&mut asks);
+        for ask in asks {
+            ask.await.unwrap();
+        }
+    }
+}
+
+/// Many asks of one thread are answered, in order, by few runs of the worker.
+#[tokio::test]
+async fn asks_that_go_out_together_share_a_run_of_the_worker() {
+    let config = Config::default().workers(1).spin(Duration::ZERO);
+    let system = ActorSystem::start(config).await.unwrap();
+    let tally = system.actor::<Tally>(1);
+    ask_together(&tally).await;
+    let (before, mut sum) = (system.stats(), 0);
+    for _ in 0..100 {
+        let mut asks: Vec<_> = (0..64).map(|_| tally.add(1).into_future()).collect();
+        let early = poll_once(&mut asks);
+        assert!(early == 0 || !assists() || early < 64, "{early}");
+        sum += 64;
+        let mut last = sum - 64;
+        for (n, ask) in (1..).zip(asks).skip(early) {
+            let reply = ask.await.unwrap();
+            assert_eq!(reply, sum - 64 + n);
+            last = reply;
+        }
+        assert_eq!(last, sum);
+    }
+    let stats = system.stats();
+    assert_eq!((stats.handled - before.handled, stats.pending_asks, stats.in_flight), (6400, 0, 0));
+    // Some asks may have run the worker alone, and somebody else may have rung; it is not one run for each ask.
+    assert!(stats.assisted - before.assisted < 3200, "{stats:?}");
+    system.shutdown().await.unwrap();
+}
+
+/// Asks that are never polled again: dropped, or forgotten for good. Their messages are handled all the same.
+#[tokio::test]
+async fn asks_that_went_out_are_handled_though_nobody_polls_them_again() {
+    let config = Config::default().workers(1).spin(Duration::ZERO);
+    let system = ActorSystem::start(config).await.unwrap();
+    let tally = system.actor::<Tally>(1);
+    ask_together(&tally).await;
+    let mut sent = system.stats().handled;
+    for round in 0..100 {
+        let mut asks: Vec<_> = (0..=round % 7).map(|_| tally.add(1).into_future()).collect();
+        poll_once(&mut asks);
+        sent += asks.len() as u64;
+        match round % 3 {
+            0 => drop(asks),
+            1 => asks.into_iter().for_each(std::mem::forget),
+            _ => {
+                asks.into_iter().for_each(std::mem::forget);
+                system.pause().await.unwrap();
+                system.resume().await.unwrap();
+            }
+        }
+        system.drained().await.unwrap();
+        let stats = system.stats();
+        assert_eq!((stats.handled, stats.in_flight), (sent, 0), "round {round}");
+    }
+    ask_together(&tally).await;
+    sent += 200 * 64;
+    let mut asks: Vec<_> = (0..9).map(|_| tally.add(1).into_future()).collect();
+    poll_once(&mut asks);
+    asks.into_iter().for_each(std::mem::forget);
+    system.shutdown().await.unwrap();
+    assert_eq!(system.stats().handled, sent + 9, "a shutdown handles what was accepted");
+}
+
+/// A mailbox that is full of asks which nobody has polled again: others find space as soon as the worker has run.
+#[tokio::test]
+async fn asks_that_wait_to_be_polled_do_not_block_a_mailbox() {
+    let config = Config::default().workers(1).spin(Duration::ZERO).host_inbox(64);
+    let system = ActorSystem::start(config).await.unwrap();
+    let tally = system.actor::<Tally>(1);
+    ask_together(&tally).await;
+    for _ in 0..100 {
+        let mut asks: Vec<_> = (0..200).map(|_| tally.add(1).into_future()).collect();
+        poll_once(&mut asks);
+        tally.add(1).tell_wait().await.unwrap();
+        drop(asks);
+    }
+    system.drained().await.unwrap();
+    assert_eq!(system.stats().in_flight, 0);
+    system.shutdown().await.unwrap();
+}
+
+/// All asks go out before the worker runs; where there are several workers, one at most is run by the asking thread.
+#[tokio::test]
+async fn asks_in_a_batch_are_answered_in_order_on_any_workers() {
+    for (workers, assist) in [(1, true), (2, true), (2, false)] {
+        let config = Config::default().workers(workers).assist(assist).spin(Duration::ZERO);
+        let system = ActorSystem::start(config).await.unwrap();
+        let tallies: Vec<_> = (0..50u64).map(|n| system.actor::<Tally>(n)).collect();
+        for round in 1..=50 {
+            let calls = (0..1000).map(|n| tallies[n % 50].add(1));
+            let replies = system.ask_many(calls).await;
+            for (n, reply) in (0..).zip(replies) {
+                assert_eq!(reply.unwrap(), (round - 1) * 20 + n / 50 + 1);
+            }
+        }
+        let stats = system.stats();
+        assert_eq!((stats.handled, stats.pending_asks), (50_000, 0));
+        assert!(assist && assists() || stats.assisted == 0, "{stats:?}");
         system.shutdown().await.unwrap();
     }
 }

@@ -104,6 +104,11 @@ impl<T> Entry<T> {
         generation
     }
 
+    /// Whether the outcome is there, for the ask of `generation`.
+    pub(super) fn is_done(&self, generation: u32) -> bool {
+        self.word.load(Ordering::Relaxed) == word(generation, DONE)
+    }
+
     /// Reads the outcome and frees the entry (the caller gives it back), or leaves the waker. `None`: the ticket was used up.
     ///
     /// # Safety

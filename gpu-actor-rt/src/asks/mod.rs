@@ -150,6 +150,11 @@ impl Asks {
         }
     }
 
+    /// Whether the outcome is there to be [polled](Self::poll).
+    pub(crate) fn is_done(&self, ticket: Ticket) -> bool {
+        self.place(ticket.index).entry.is_done(ticket.generation)
+    }
+
     /// Reads the outcome where it lies and frees the entry, or registers the waker.
     pub(crate) fn poll<R>(&self, ticket: Ticket, waker: &Waker, read: impl Fn(&Outcome) -> R) -> Poll<R> {
         // SAFETY: the future that holds the ticket polls and cancels by `&mut self`.

@@ -22,11 +22,20 @@ pub struct Completion {
     pub corr: u64,
     /// Reply or fault record.
     pub payload: [u64; PAYLOAD_WORDS],
+    /// Words of the payload that the slots of the ring have; those behind them mean nothing.
+    pub words: usize,
+}
+
+impl Completion {
+    /// The payload, as long as the slots have it.
+    pub fn payload(&self) -> &[u64] {
+        &self.payload[..self.words.min(PAYLOAD_WORDS)]
+    }
 }
 
 impl Default for Completion {
     fn default() -> Self {
-        Self { kind: 0, actor: 0, hlc: 0, corr: 0, payload: [0; PAYLOAD_WORDS] }
+        Self { kind: 0, actor: 0, hlc: 0, corr: 0, payload: [0; PAYLOAD_WORDS], words: 0 }
     }
 }
 
@@ -55,7 +64,8 @@ impl<W: Words> Completions<W> {
         }
         let mut header = [0; 3];
         self.slots.read(at + slot::ACTOR, &mut header);
-        self.slots.read(at + slot::HEADER, &mut out.payload[..self.shape.payload_words()]);
+        out.words = self.shape.payload_words();
+        self.slots.read(at + slot::HEADER, &mut out.payload[..out.words]);
         out.kind = (word >> 32) as u32;
         [out.actor, out.hlc, out.corr] = header;
         let free = (self.head as u32).wrapping_add(self.shape.capacity as u32);

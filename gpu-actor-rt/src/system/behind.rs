@@ -59,7 +59,12 @@ impl Inner {
         let mailbox = self.mailboxes[kind];
         if mailbox.messages == 0 {
             // Nothing of this type waits; what others have waiting is not its concern.
-            return inbox.push(message);
+            let pushed = inbox.push(message);
+            if pushed == Err(Refused::Full) {
+                // What fills the ring may be asks whose bell is still owed.
+                self.ring(id.worker());
+            }
+            return pushed;
         }
         let push = |parcel: &Parcel| match inbox.push_accepted(&parcel.envelope()) {
             Ok(()) => Pushed::Yes,

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, TryLockError};
 
 use super::Inner;
+use super::owed::Owed;
 use crate::device::Assist;
 use crate::hlc;
 use crate::ring::{Completion, Completions, wants_doorbell};
@@ -71,8 +72,47 @@ impl Inner {
         Some(BATCH)
     }
 
+    /// After an ask was posted: if the worker sleeps, its bell is owed; whether it is. Who posted sees to it that it is
+    /// [paid](Self::pay), at the latest when it is polled again or dropped.
+    pub(crate) fn owe(&self, worker: u32) -> bool {
+        let sleeps = wants_doorbell(&self.running.memory.lines[worker as usize]);
+        if sleeps {
+            // The fence is that of the look above.
+            self.owed.note(worker);
+        }
+        sleeps
+    }
+
+    /// Whether asks may owe the bell of this worker: where their thread can run it, and there is one bit for it.
+    pub(crate) fn may_owe(&self, worker: u32) -> bool {
+        self.settings.config.assist && worker < Owed::WORKERS && self.running.launched().has_events()
+    }
+
+    /// Rings the worker for asks, if that is owed: runs it on this thread.
+    pub(crate) fn pay(&self, worker: u32) {
+        if worker < Owed::WORKERS && self.owed.take(worker) {
+            self.ring_for_reply(worker);
+        }
+    }
+
+    /// Rings the worker's bell, if that is owed for asks.
+    pub(crate) fn ring_if_owed(&self, worker: u32) {
+        if worker < Owed::WORKERS && self.owed.take(worker) {
+            self.ring(worker);
+        }
+    }
+
+    /// Rings all bells that are owed.
+    pub(super) fn ring_owed(&self) {
+        let mut owed = self.owed.take_all();
+        while owed != 0 {
+            self.ring(owed.trailing_zeros());
+            owed &= owed - 1;
+        }
+    }
+
     /// After an ask was posted: runs the worker, if it sleeps, on this thread and takes what it completes; or wakes it.
-    pub(super) fn ring_for_reply(&self, worker: u32) {
+    pub(crate) fn ring_for_reply(&self, worker: u32) {
         if !self.settings.config.assist {
             return self.ring(worker);
         }

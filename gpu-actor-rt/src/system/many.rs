@@ -21,14 +21,16 @@ const LOOK: u32 = 256;
 /// The workers whose bells are due; rings them when it is dropped.
 struct Bells<'a> {
     system: &'a Inner,
+    /// Replies are expected: of the workers that sleep this thread may run one itself, while the others run beside it.
+    replies: bool,
     /// A bit for each of the first 64 workers.
     due: u64,
     messages: u32,
 }
 
 impl<'a> Bells<'a> {
-    fn new(system: &'a Inner) -> Self {
-        Self { system, due: 0, messages: 0 }
+    fn new(system: &'a Inner, replies: bool) -> Self {
+        Self { system, replies, due: 0, messages: 0 }
     }
 
     /// A message went to `worker`.
@@ -48,8 +50,13 @@ impl<'a> Bells<'a> {
     fn ring(&mut self) {
         self.messages = 0;
         while self.due != 0 {
-            self.system.ring(self.due.trailing_zeros());
+            let worker = self.due.trailing_zeros();
             self.due &= self.due - 1;
+            if self.replies && self.due == 0 {
+                self.system.ring_for_reply(worker);
+            } else {
+                self.system.ring(worker);
+            }
         }
     }
 }
@@ -123,7 +130,7 @@ impl ActorSystem {
     ) -> Result<usize, TellManyError<R>> {
         let system = &*self.owner.inner;
         let mut stamps = system.clock.batch();
-        let mut bells = Bells::new(system);
+        let mut bells = Bells::new(system, false);
         let mut taken = 0;
         for call in calls {
             let message = &call.message;
@@ -198,7 +205,7 @@ impl<R: GpuData> AskMany<R> {
     /// Sends what is not sent; `Pending` when a mailbox has no space, and the task is woken when it has.
     fn send(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let system = &*self.system.owner.inner;
-        let mut bells = Bells::new(system);
+        let mut bells = Bells::new(system, true);
         while let Some(ask) = self.asks.get_mut(self.sent) {
             // The task is not to be woken for every reply: it leaves its waker below, at the last ones.
             let mut step = ask.step(&mut Context::from_waker(Waker::noop()), false);

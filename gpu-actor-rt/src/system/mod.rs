@@ -8,6 +8,7 @@ mod directory;
 mod drain;
 pub(crate) mod many;
 mod memory;
+mod owed;
 mod poller;
 mod report;
 mod running;
@@ -41,6 +42,7 @@ use crate::registry;
 use crate::ring::{Envelope, Refused, wants_doorbell};
 use crate::stats::Stats;
 use drain::Drains;
+use owed::Owed;
 use poller::{Poller, PollerLink};
 use running::Running;
 use sleep::Sweeper;
@@ -122,6 +124,7 @@ pub(crate) struct Inner {
     pub(crate) waiters: Vec<Waiters>,
     pub(crate) poller: PollerLink,
     drains: Drains,
+    owed: Owed,
     clock: Clock,
     begun: Instant,
     /// The coarse clock's reading at `begun` or less.
@@ -174,6 +177,7 @@ impl ActorSystem {
             waiters: (0..settings.workers).map(|_| Waiters::default()).collect(),
             poller: PollerLink::default(),
             drains: Drains::new(completions),
+            owed: Owed::new(),
             clock: Clock::new(drift_bound),
             coarse_begun: coarse::steady(),
             begun: Instant::now(),
@@ -320,8 +324,7 @@ impl ActorSystem {
     /// ends before.
     pub async fn drained(&self) -> Result<()> {
         let inner = Arc::clone(&self.owner.inner);
-        let done =
-            on_thread("drain", move || inner.running.await_quiescence(None) && inner.await_poller()).await?;
+        let done = on_thread("drain", move || inner.await_quiescence(None) && inner.await_poller()).await?;
         if done { Ok(()) } else { Err(self.owner.inner.stopped()) }
     }
 
@@ -410,7 +413,7 @@ impl Owner {
             if running.last_order() == control::PAUSE {
                 running.last_orders(control::RUN);
             }
-            if running.await_quiescence(deadline) {
+            if inner.await_quiescence(deadline) {
                 running.last_orders(control::STOP);
                 let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
                 running.launched().wait(left.map(|left| left.max(Duration::from_secs(1))));
@@ -462,6 +465,11 @@ impl Inner {
     #[inline]
     pub(crate) fn coarse_now(&self) -> u64 {
         coarse::steady() - self.coarse_begun + coarse::resolution()
+    }
+
+    /// Waits until no message is in flight; `false` when time is up or the launch has ended before.
+    fn await_quiescence(&self, deadline: Option<Instant>) -> bool {
+        self.running.await_quiescence(deadline, || self.ring_owed())
     }
 
     /// Sends a message. A worker that sleeps has its bell rung, or is run here and now for who waits for its reply.

@@ -138,6 +138,8 @@ impl Poller {
         let next = self.next_wake(now);
         inner.poller.wake_at.store(next, Ordering::Relaxed);
         fence(Ordering::SeqCst);
+        // Those who owe bells have not been polled again for as long as this thread has looked around.
+        inner.ring_owed();
         // Whoever came before the announcement is seen here; whoever comes after sees the announcement.
         let sooner = self.next_wake(now).min(next);
         if !self.pass() && !inner.poller.exit.load(Ordering::SeqCst) {
@@ -249,14 +251,18 @@ impl Inner {
         let (code_site, method) = (done.payload[0], done.payload[1]);
         match (done.kind, ticket) {
             (completion::REPLY, Some(ticket)) => {
-                match self.clock.receive(done.hlc, now) {
-                    Ok(_) => self.asks.reply(ticket, done.hlc, |payload| *payload = done.payload),
+                match self.clock.observe(done.hlc, now) {
+                    Ok(()) => self.asks.reply(ticket, done.hlc, |payload| {
+                        for (word, reply) in payload.iter_mut().zip(done.payload()) {
+                            *word = *reply;
+                        }
+                    }),
                     Err(error) => self.asks.end(ticket, End::Drift(error)),
                 };
             }
             (completion::FAULT, Some(ticket)) => {
                 // A stamp beyond the bound must not enter the clock; the fault is news all the same.
-                let _ = self.clock.receive(done.hlc, now);
+                let _ = self.clock.observe(done.hlc, now);
                 self.asks.end(ticket, End::Fault { actor: done.actor, code_site, method });
             }
             (completion::FAULT, None) => {

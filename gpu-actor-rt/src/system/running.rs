@@ -282,10 +282,11 @@ impl Running {
         }
     }
 
-    /// Waits until no message is in flight; `false` when time is up or the launch has ended before.
-    pub(crate) fn await_quiescence(&self, deadline: Option<Instant>) -> bool {
+    /// Waits until no message is in flight, and does `chores` meanwhile; `false` when time is up or the launch has ended before.
+    pub(crate) fn await_quiescence(&self, deadline: Option<Instant>, chores: impl Fn()) -> bool {
         let mut backoff = Backoff::default();
         loop {
+            chores();
             if self.counters().in_flight() == 0 {
                 return true;
             }

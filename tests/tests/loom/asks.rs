@@ -4,6 +4,7 @@ mod prims {
     pub(super) use loom::cell::UnsafeCell;
     pub(super) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 }
+#[allow(dead_code, reason = "the model does not use every method")]
 #[path = "../../../gpu-actor-rt/src/asks/entry.rs"]
 mod entry;
 #[path = "../../../gpu-actor-rt/src/asks/stack.rs"]

@@ -8,12 +8,15 @@ mod memory;
 mod sleep;
 /// What the queues beside a ring are made of; in production it is `std`'s.
 mod sync {
-    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
     pub(crate) use loom::sync::{Mutex, MutexGuard};
 }
 #[allow(dead_code, reason = "the model does not use every method")]
 #[path = "../../../gpu-actor-rt/src/overflow.rs"]
 mod overflow;
+#[allow(dead_code, reason = "the model does not use every method")]
+#[path = "../../../gpu-actor-rt/src/system/owed.rs"]
+mod owed;
 
 use gpu_actor_rt::__private::ring::{
     Completion, Completions, Envelope, Inbox, PollerBed, Shape, wants_doorbell,
@@ -393,5 +396,40 @@ fn a_message_that_waited_is_not_overtaken_by_the_next_one() {
         overflow.flush(|message| push(&ring, *message));
         assert_eq!(ring.lock().unwrap().taken, [1, 2]);
         assert!(!overflow.any());
+    });
+}
+
+/// Two asks go out without a bell while somebody takes the bell over that the first one owes: whoever takes it over last finds
+/// what was posted before, or it is still owed.
+#[test]
+fn no_ask_relies_on_a_bell_that_was_rung_before_it() {
+    use loom::sync::atomic::{AtomicU64, Ordering, fence};
+    check(3, || {
+        let owed = Arc::new(owed::Owed::new());
+        let posted = Arc::new(AtomicU64::new(0));
+        let ask = {
+            let (owed, posted) = (Arc::clone(&owed), Arc::clone(&posted));
+            thread::spawn(move || {
+                for message in 1..=2 {
+                    posted.store(message, Ordering::Release);
+                    // That of the look whether the worker sleeps.
+                    fence(Ordering::SeqCst);
+                    owed.note(0);
+                }
+            })
+        };
+        // The bell that is taken over is rung: the worker looks for messages afterwards.
+        let mut found = 0;
+        if owed.take(0) {
+            found = posted.load(Ordering::Acquire);
+        }
+        if owed.take_all() != 0 {
+            found = posted.load(Ordering::Acquire);
+        }
+        ask.join().unwrap();
+        assert!(
+            found == 2 || owed.take(0),
+            "the message is there, the worker sleeps, and nobody owes its bell"
+        );
     });
 }
