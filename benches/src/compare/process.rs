@@ -27,39 +27,54 @@ pub(crate) enum Library {
     Xtra,
 }
 
-/// The resident set in bytes at its largest.
-fn peak() -> Outcome<u64> {
+/// A size in bytes that the kernel tells about this process.
+fn status(field: &str) -> Outcome<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line =
-        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM in /proc/self/status")?;
-    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    let value = value.ok_or_else(|| format!("no {field} in /proc/self/status"))?;
+    let kib: u64 = value.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kib * 1024)
+}
+
+/// By how much the resident set grows while `work` is done, at its largest, beyond what it is before.
+fn growth(work: impl FnOnce() -> Outcome<()>) -> Outcome<u64> {
+    // See proc(5): the largest begins anew at what it is now. What came before, a compiler's memory, say, hides nothing.
+    std::fs::write("/proc/self/clear_refs", "5")?;
+    let before = status("VmRSS")?;
+    work()?;
+    Ok(status("VmHWM")?.saturating_sub(before))
 }
 
 /// In a process of its own: activates so many actors, and prints by how much the resident set grew for each.
 pub(crate) fn bytes(library: Library, actors: u64) -> Outcome<()> {
     let load = |actors| Load { actors, ..Load::FULL };
     // A few first: what the runtime itself takes is no actor's.
-    let few = 1000;
-    let run = |actors| -> Outcome<()> {
-        match library {
-            Library::GpuActor => {
-                let mut ours = Ours::start(Config::default())?;
-                ours.activation(load(actors))?;
-                ours.stop()?;
-            }
-            Library::Ractor => drop(activation::<Ractor>(Threads::One, load(actors))),
-            Library::Kameo => drop(activation::<Kameo>(Threads::One, load(actors))),
-            Library::Actix => drop(activation::<Actix>(Threads::One, load(actors))),
-            Library::Xtra => drop(activation::<Xtra>(Threads::One, load(actors))),
+    let few = load(1000);
+    let actors_too = load(actors);
+    let grown = match library {
+        Library::GpuActor => {
+            let mut ours = Ours::start(Config::default())?;
+            ours.activation(few)?;
+            let grown = growth(|| ours.activation(actors_too).map(drop))?;
+            ours.stop()?;
+            grown
         }
-        Ok(())
+        Library::Ractor => of_peer(|load| activation::<Ractor>(Threads::One, load), few, actors_too)?,
+        Library::Kameo => of_peer(|load| activation::<Kameo>(Threads::One, load), few, actors_too)?,
+        Library::Actix => of_peer(|load| activation::<Actix>(Threads::One, load), few, actors_too)?,
+        Library::Xtra => of_peer(|load| activation::<Xtra>(Threads::One, load), few, actors_too)?,
     };
-    run(few)?;
-    let before = peak()?;
-    run(actors)?;
-    println!("{}", (peak()? - before) as f64 / actors as f64);
+    println!("{}", grown as f64 / actors as f64);
     Ok(())
+}
+
+/// The same for a peer, whose system begins and ends with its actors.
+fn of_peer(run: impl Fn(Load) -> f64, few: Load, actors: Load) -> Outcome<u64> {
+    run(few);
+    growth(|| {
+        run(actors);
+        Ok(())
+    })
 }
 
 /// [`bytes`] in a new process.
