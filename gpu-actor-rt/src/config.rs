@@ -315,8 +315,8 @@ impl Config {
     /// microseconds) the worker's own thread goes on with the handler. Promises are the same: order, one handler of an actor at a
     /// time, timeouts. A thread that has many asks going lets them go out first: the worker runs when one of them is polled again
     /// (they wake their tasks for that), dropped, or when anything else wakes it, once for all of them. A
-    /// [tell](crate::Call::tell) only ever rings. [`Stats::assisted`](crate::Stats::assisted) counts how often it
-    /// came to that. On devices where nobody else can run a worker, as on CUDA and on a deterministic software GPU, and in
+    /// [tell](crate::Call::tell) only ever rings. [`Stats::assisted`](crate::Stats::assisted) counts how often an
+    /// asking thread ran a worker. On devices where nobody else can run a worker, as on CUDA and on a deterministic software GPU, and in
     /// [bounded-slice mode](Self::slice), this does nothing.
     ///
     /// ```

@@ -196,7 +196,6 @@ impl ActorSystem {
         });
         let poller = Poller::new(Arc::clone(&inner), calibration);
         let thread = spawn("poller", move || poller.run())?;
-        let sweeper = Sweeper::begin(&inner)?;
         let info = inner.device.info();
         tracing::info!(
             device = info.name,
@@ -210,15 +209,17 @@ impl ActorSystem {
             ?jit,
             "actor system started"
         );
-        Ok(Self {
-            owner: Arc::new(Owner {
-                inner,
-                poller: Mutex::new(Some(thread)),
-                sweeper: Mutex::new(sweeper),
-                ended: OnceLock::new(),
-                ending: Mutex::new(()),
-            }),
-        })
+        let owner = Owner {
+            inner,
+            poller: Mutex::new(Some(thread)),
+            sweeper: Mutex::default(),
+            ended: OnceLock::new(),
+            ending: Mutex::new(()),
+        };
+        // Where this thread cannot be had, the owner goes, and ends what runs by then.
+        let sweeper = Sweeper::begin(&owner.inner)?;
+        *owner.sweeper.lock().unwrap_or_else(PoisonError::into_inner) = sweeper;
+        Ok(Self { owner: Arc::new(owner) })
     }
 
     /// The actor of type `T` with a key. It exists from its first message on; nothing is sent by this.
