@@ -14,7 +14,7 @@ use gpu_actor_rt::prelude::*;
 use gpu_actor_rt::{Call, hlc};
 
 use crate::Outcome;
-use crate::compare::{Counter, Node};
+use crate::compare::{Counter, Node, window};
 
 /// Messages of a path; the script divides by it.
 const MESSAGES: u64 = 512;
@@ -130,4 +130,24 @@ pub(crate) fn run(path: Path) -> Outcome<()> {
         })?,
     }
     Ok(())
+}
+
+/// Asks of one thread to one actor, for a profiler.
+pub(crate) fn asks(count: u64, alone: bool) -> Outcome<()> {
+    let executor = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    executor.block_on(async {
+        let system = ActorSystem::start(Config::default()).await?;
+        let actor = system.actor::<Counter>(0);
+        if alone {
+            for _ in 0..count {
+                actor.add(1).await?;
+            }
+        } else {
+            // A failed ask gives nothing, and then the count is wrong.
+            window(count, || async { actor.add(1).await.unwrap_or(0) }).await;
+        }
+        let handled = actor.add(0).await?;
+        system.shutdown().await?;
+        if handled == count { Ok(()) } else { Err(format!("{handled} asks of {count}").into()) }
+    })
 }

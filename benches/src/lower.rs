@@ -25,7 +25,7 @@ fn module(with_ring: bool) -> Outcome<Module> {
         module.add(lower(method)?);
         table.push(Dispatch { method: method.id, type_index: 1, symbol: symbol(method) });
     }
-    module.add(dispatch::build(&table)?);
+    module.add(dispatch::build(&table)?).add(kernels_ptx::ring::buffers::forgetting()?);
     if with_ring {
         module.add(kernels_ptx::ring::kernel()?);
     }

@@ -12,6 +12,7 @@
 //! Rules kept here: what is compared is the same source; the two sides take turns (A B A B), at least five rounds of
 //! each; medians and spread are printed, ratios last. These are figures of a CPU and say nothing about a GPU.
 
+mod buffers;
 mod compare;
 mod device;
 mod hot_paths;
@@ -72,6 +73,15 @@ enum What {
         #[arg(value_enum)]
         path: hot_paths::Path,
     },
+    /// Asks of one thread to one actor, for a profiler: the difference between two numbers of them is what that many cost.
+    Asks {
+        /// How many there are.
+        #[arg(long, default_value_t = 1_000_000)]
+        count: u64,
+        /// One after the other instead of 256 at a time.
+        #[arg(long)]
+        alone: bool,
+    },
     /// Loops, written once: natively and as PTX.
     Jit(Common),
     /// Lowering, verifying and compiling an actor type with ten handlers, each time in a new process.
@@ -87,6 +97,8 @@ enum What {
         #[arg(long)]
         svg: Option<PathBuf>,
     },
+    /// Handing buffers on, and copying into them.
+    Buffers(Common),
     /// One worker that works off a full inbox: nanoseconds per message on the device side.
     Worker(Common),
     /// Overload: every second the counters balance, and memory does not grow.
@@ -118,6 +130,7 @@ fn run(options: Options) -> Outcome<()> {
         What::LowerOnce => return lower::once(),
         What::Bytes { library, actors } => return compare::process::bytes(library, actors),
         What::HotPaths { path } => return hot_paths::run(path),
+        What::Asks { count, alone } => return hot_paths::asks(count, alone),
         What::Compare { common, short, only, svg, markdown, readme } => {
             let report = compare::run(common.rounds.max(5), short, only.as_deref())?;
             if let Some(file) = svg {
@@ -148,6 +161,10 @@ fn run(options: Options) -> Outcome<()> {
             (common.json, report)
         }
         What::Soak { seconds, json } => (json, soak::run(seconds)?),
+        What::Buffers(common) => {
+            let report = buffers::run(common.rounds.max(5))?;
+            (common.json, report)
+        }
         What::Worker(common) => {
             let report = worker::run(common.rounds.max(5))?;
             (common.json, report)

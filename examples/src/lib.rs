@@ -3,4 +3,5 @@
 
 pub mod counter;
 pub mod flights;
+pub mod signal;
 pub mod vector;

@@ -9,7 +9,7 @@ use crate::errors::Errors;
 use crate::recursion::{self, Node};
 use crate::signature;
 use crate::types::Use;
-use crate::{gpu_impl, groups};
+use crate::{gpu_impl, groups, slices};
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::spanned::Spanned;
@@ -66,6 +66,7 @@ fn twin(function: &ItemFn, errors: &mut Errors) -> TokenStream {
     let names = parameters.iter().map(|parameter| &parameter.name);
     let body = Parser::new(errors, Receiver::None, context.flatten().as_ref(), names)
         .generic_over(generics)
+        .slices(slices::among(&parameters).map(|(_, parameter, _)| &parameter.name))
         .body(&function.block);
     recursion::check(&[Node { name, body: &function.block }], None, errors);
     if !sound {
@@ -75,7 +76,7 @@ fn twin(function: &ItemFn, errors: &mut Errors) -> TokenStream {
     let (rt, quiet) = (rt(), quiet());
     let cfgs = signature::cfgs(&function.attrs);
     let names = parameters.iter().map(|parameter| &parameter.name);
-    let types = parameters.iter().map(|parameter| &parameter.ty);
+    let types = parameters.iter().map(|parameter| slices::device(&parameter.ty));
     let places = signature::locals(&parameters);
     let body = errors.is_empty().then(|| function_body(&body));
     let path = format!("::{}", syn::ext::IdentExt::unraw(name));

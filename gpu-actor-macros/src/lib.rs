@@ -57,6 +57,7 @@ mod groups;
 mod method;
 mod recursion;
 mod signature;
+mod slices;
 mod types;
 
 use proc_macro::TokenStream;
@@ -135,6 +136,10 @@ pub fn gpu_actor(options: TokenStream, item: TokenStream) -> TokenStream {
 /// A handler takes `&mut self` or `&self`, then the context `&mut Cx` if it wants to send or to know the time, then what
 /// travels in the message: up to 224 bytes of plain data. What it returns is the reply, up to 224 bytes. It runs alone on its
 /// actor and to its end; its sends and its reply leave when it returns, and never if it faults.
+///
+/// What is longer than a message is a parameter of the type `GpuSlice<T>`, or `GpuSliceMut<T>` to be written to: up to four slices
+/// of elements in buffers, which stay where they are. The type is told by its name, as that of the context is. The reply can be a
+/// slice, too.
 ///
 /// What a handler wrote to the state before it faults stays written. With the option `atomic` the state is then as it was before
 /// the message: the device works on a copy of it, which may take 4096 bytes. (A native call of the function itself is an

@@ -10,6 +10,7 @@ use crate::body::{Parser, Receiver, Siblings, methods};
 use crate::emit::{self, function_body, rt};
 use crate::errors::Errors;
 use crate::signature::{self, Parameter};
+use crate::slices;
 use crate::types::Use;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
@@ -112,6 +113,7 @@ pub(crate) fn parse(function: &ImplItemFn, siblings: &Siblings, errors: &mut Err
     let body = Parser::new(errors, receiver, context.flatten().as_ref(), names)
         .beside(siblings)
         .generic_over(&signature.generics)
+        .slices(slices::among(&parameters).map(|(_, parameter, _)| &parameter.name))
         .body(&function.block);
     let body = (errors.count() == before).then_some(body);
     sound.then(|| Method {
@@ -151,7 +153,7 @@ pub(crate) fn twins(owner: &Type, method: &Method) -> TokenStream {
     let [receive, twin, function] =
         ["self", "method", "fn"].map(|what| format_ident!("__gpu_{}_{}", what, name.unraw(), span = at));
     let names: Vec<_> = parameters.iter().map(|parameter| &parameter.name).collect();
-    let types = parameters.iter().map(|parameter| &parameter.ty);
+    let types = parameters.iter().map(|parameter| slices::device(&parameter.ty));
     let declared = quote!(#(, #names: #rt::Val<#types>)*);
     let locals = signature::locals(parameters);
     let body = body.as_ref().map(function_body);

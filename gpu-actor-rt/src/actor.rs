@@ -6,8 +6,9 @@
 use std::fmt;
 
 use kernels_ptx::builder::Builder;
-use kernels_ptx::lang::{GpuData, Place};
+use kernels_ptx::lang::{GpuData, Place, layout::Size};
 
+use crate::buffer::Element;
 use crate::cx::Cx;
 use crate::mailbox::{Mailbox, OnFull};
 use crate::refs::RawRef;
@@ -79,6 +80,10 @@ pub struct MethodInfo {
     pub msg_size: u32,
     /// Bytes of its reply.
     pub reply_size: u32,
+    /// What it does with its slices, see `kernels_ptx::abi::view`; 0 if it has none.
+    pub slices: u32,
+    /// What the elements of each of its slices are.
+    pub elements: &'static [ElementInfo],
     /// Source file.
     pub file: &'static str,
     /// Source line.
@@ -91,6 +96,29 @@ pub struct MethodInfo {
     pub message: fn(&mut [u8]),
     /// Makes any bytes a valid, canonical reply.
     pub reply: fn(&mut [u8]),
+}
+
+/// What the elements of a slice are.
+#[derive(Clone, Copy, Debug)]
+pub struct ElementInfo {
+    /// Bytes of one.
+    pub size: u32,
+    /// Makes any bytes of one canonical.
+    pub normalise: fn(&mut [u8]),
+}
+
+impl ElementInfo {
+    /// That of a type.
+    ///
+    /// # Panics
+    /// As it is compiled, for a type without bytes.
+    pub const fn of<T: Element>() -> Self {
+        assert!(
+            Size::<T>::OF == size_of::<T>() && Size::<T>::OF > 0,
+            "an element has bytes, and the same ones on both sides"
+        );
+        Self { size: Size::<T>::OF as u32, normalise: normalise::<T> }
+    }
 }
 
 /// What stands for the record of a type whose handlers rustc has found fault with: then it need not say so again.

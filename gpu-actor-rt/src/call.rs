@@ -16,12 +16,14 @@ use kernels_ptx::lang::{GpuData, layout::Size};
 
 use crate::actor::MethodInfo;
 use crate::asks::{End, Outcome, Ticket};
+use crate::buffer::{BufferError, Erased, Reply, Slices};
 use crate::error::{Error, Result};
 use crate::habit;
 use crate::id::RawId;
 use crate::refs::Target;
-use crate::ring::{PAYLOAD_WORDS, Refused};
+use crate::ring::Refused;
 use crate::system::{Inner, Place};
+use crate::words::Words;
 
 /// A call that has not been sent yet. Await it for the reply, or [`tell`](Self::tell) it.
 ///
@@ -67,8 +69,9 @@ pub struct Call<R> {
 pub(crate) struct Prepared {
     pub(crate) target: Arc<Target>,
     method: &'static MethodInfo,
-    payload: [u64; PAYLOAD_WORDS],
-    words: u8,
+    words: Words,
+    /// What it names and does not carry.
+    slices: Option<Box<Slices>>,
 }
 
 /// A reply and its stamp.
@@ -81,15 +84,30 @@ pub struct Stamped<R> {
     pub stamp: u64,
 }
 
-impl<R: GpuData> Call<R> {
+impl<R: Reply> Call<R> {
     #[inline]
     pub(crate) fn new<M: GpuData>(target: Arc<Target>, method: &'static MethodInfo, message: &M) -> Self {
         const { assert!(Size::<M>::OF <= slot::MAX_PAYLOAD as usize, "a message has at most 224 bytes") };
-        const { assert!(Size::<R>::OF <= slot::MAX_PAYLOAD as usize, "a reply has at most 224 bytes") };
-        let mut payload = [0u64; PAYLOAD_WORDS];
-        message.encode(&mut bytemuck::bytes_of_mut(&mut payload)[..Size::<M>::OF]);
-        let words = Size::<M>::OF.div_ceil(8) as u8;
-        Self { message: Prepared { target, method, payload, words }, timeout: None, reply: PhantomData }
+        const { assert!(R::BYTES <= slot::MAX_PAYLOAD as usize, "a reply has at most 224 bytes") };
+        let words = Words::of(Size::<M>::OF, |to| message.encode(to));
+        Self { message: Prepared { target, method, words, slices: None }, timeout: None, reply: PhantomData }
+    }
+
+    /// A call with slices, which stand first in the message.
+    pub(crate) fn with_slices<M: GpuData>(
+        target: Arc<Target>,
+        method: &'static MethodInfo,
+        message: &M,
+        slices: impl IntoIterator<Item = Erased>,
+    ) -> Self {
+        const { assert!(R::BYTES <= slot::MAX_PAYLOAD as usize, "a reply has at most 224 bytes") };
+        let mut payload = vec![0; Size::<M>::OF];
+        message.encode(&mut payload);
+        let room = (target.system.program.slot_size - slot::HEADER) as usize;
+        let slices = Slices::lay_out(slices, &target.system.buffers, &mut payload, room);
+        let words = Words::of(payload.len(), |to| to.copy_from_slice(&payload));
+        let slices = Some(Box::new(slices));
+        Self { message: Prepared { target, method, words, slices }, timeout: None, reply: PhantomData }
     }
 
     /// Waits for the reply at most so long, instead of [`Config::ask_timeout`](crate::Config::ask_timeout).
@@ -107,7 +125,7 @@ impl<R: GpuData> Call<R> {
     /// [`Error::Full`] when the mailbox is full, unless the type [drops messages](crate::OnFull); [`Error::Stopped`] when the
     /// system has stopped; the message was not sent.
     #[inline]
-    pub fn tell(self) -> Result<()> {
+    pub fn tell(mut self) -> Result<()> {
         self.message.tell()
     }
 
@@ -128,7 +146,7 @@ impl<R: GpuData> Call<R> {
     }
 }
 
-impl<R: GpuData> IntoFuture for Call<R> {
+impl<R: Reply> IntoFuture for Call<R> {
     type Output = Result<R>;
     type IntoFuture = Ask<R>;
 
@@ -145,7 +163,8 @@ impl<R> fmt::Debug for Call<R> {
 
 impl Prepared {
     #[inline]
-    pub(crate) fn tell(&self) -> Result<()> {
+    pub(crate) fn tell(&mut self) -> Result<()> {
+        self.sound()?;
         let id = self.target.resolve()?;
         match self.post(id, 0, true) {
             Ok(()) => Ok(()),
@@ -153,24 +172,52 @@ impl Prepared {
         }
     }
 
+    /// Whether it can be sent, as far as the call itself tells.
+    #[inline]
+    pub(crate) fn sound(&mut self) -> Result<()> {
+        if self.slices.is_none() { Ok(()) } else { self.slices_sound() }
+    }
+
+    #[cold]
+    fn slices_sound(&mut self) -> Result<()> {
+        self.slices.as_mut().and_then(|slices| slices.failure()).map_or(Ok(()), Err)
+    }
+
     fn payload(&self) -> &[u64] {
-        &self.payload[..usize::from(self.words)]
+        self.words.get()
     }
 
     /// Posts; without the bell, the caller rings it.
     #[inline]
     fn post(&self, id: RawId, corr: u64, bell: bool) -> Result<(), Refused> {
         let system = &self.target.system;
-        if bell {
+        if bell && self.slices.is_none() {
             return system.post(id, self.method.id, corr, self.payload());
         }
-        self.post_quietly(id, corr, system.stamp())
+        self.post_quietly(id, corr, system.stamp())?;
+        if bell {
+            system.ring_for(id.worker(), corr);
+        }
+        Ok(())
     }
 
     /// Posts with a stamp of the target's system, without the bell.
     #[inline]
     pub(crate) fn post_quietly(&self, id: RawId, corr: u64, hlc: u64) -> Result<(), Refused> {
-        self.target.system.post_quietly(id, self.method.id, corr, self.payload(), hlc)
+        match &self.slices {
+            None => self.target.system.post_quietly(id, self.method.id, corr, self.payload(), hlc),
+            Some(slices) => self.post_slices(slices, id, corr, hlc),
+        }
+    }
+
+    /// Posts a message with slices.
+    #[cold]
+    fn post_slices(&self, slices: &Slices, id: RawId, corr: u64, hlc: u64) -> Result<(), Refused> {
+        // Before the device can see the message, and so before it can be done with it.
+        slices.ship().map_err(|for_writing| Refused::Mapped { for_writing })?;
+        let corr = corr | slices.kind();
+        let posted = self.target.system.post_quietly(id, self.method.id, corr, self.payload(), hlc);
+        posted.inspect_err(|_| slices.unship())
     }
 
     /// Posts, or registers the waker to be woken when there is space.
@@ -216,6 +263,7 @@ impl Prepared {
                 capacity: self.target.system.mailbox_capacity(self.target.type_index),
             },
             Refused::Closed => self.target.system.stopped(),
+            Refused::Mapped { for_writing } => BufferError::Mapped { for_writing }.into(),
         }
     }
 }
@@ -233,9 +281,11 @@ impl Future for TellWait {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let Self { message, waits } = &mut *self;
-        let (id, place) = match waits {
-            Some(waits) => waits,
-            None => waits.insert((message.target.resolve()?, Place::default())),
+        let (id, place) = if let Some(waits) = waits {
+            waits
+        } else {
+            message.sound()?;
+            waits.insert((message.target.resolve()?, Place::default()))
         };
         message.post_or_wait(*id, 0, place, cx.waker(), true).map_err(|refused| message.refused(refused))
     }
@@ -260,7 +310,7 @@ impl fmt::Debug for TellWait {
 #[derive(Debug)]
 pub struct Ask<R>(AskStamped<R>);
 
-impl<R: GpuData> Future for Ask<R> {
+impl<R: Reply> Future for Ask<R> {
     type Output = Result<R>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<R>> {
@@ -304,6 +354,7 @@ impl<R> AskStamped<R> {
     }
 
     fn begin(&mut self, waker: Option<Waker>) -> Result<()> {
+        self.message.sound()?;
         let id = self.message.target.resolve()?;
         let system = &self.message.target.system;
         let timeout = u64::try_from(self.timeout().as_nanos()).unwrap_or(u64::MAX);
@@ -320,15 +371,20 @@ impl<R> AskStamped<R> {
     /// Takes the outcome if it is there, else registers the waker.
     fn look(&mut self, waker: &Waker) -> Poll<Result<Stamped<R>>>
     where
-        R: GpuData,
+        R: Reply,
     {
         let (State::Unsent(_, ticket) | State::Owing(_, ticket) | State::Sent(ticket)) = self.state else {
             panic!("an ask was polled after it had ended");
         };
-        self.message.target.system.asks.poll(ticket, waker, read::<R>).map(|ended| {
+        let system = &self.message.target.system;
+        system.asks.poll(ticket, waker, |outcome| read::<R>(outcome, system)).map(|ended| {
             self.leave_queue();
             self.state = State::Done;
-            ended.map_err(|end| self.fail(end))
+            let (handle, ended) = ended.map_err(|end| self.fail(end))?;
+            if handle != 0 {
+                self.message.target.system.let_go(handle);
+            }
+            ended
         })
     }
 
@@ -352,18 +408,18 @@ impl<R> AskStamped<R> {
     }
 }
 
-/// The reply, where it lies in the table, or how the ask ended without one.
-fn read<R: GpuData>(outcome: &Outcome) -> Result<Stamped<R>, End> {
+/// The reply, where it lies in the table, and the buffer that it has a reference to; or how the ask ended without one.
+fn read<R: Reply>(outcome: &Outcome, system: &Inner) -> Result<(u64, Result<Stamped<R>>), End> {
     match outcome.end {
-        End::Reply { hlc } => {
-            let bytes = &bytemuck::cast_slice(&outcome.payload)[..Size::<R>::OF];
-            Ok(Stamped { value: R::decode(bytes), stamp: hlc })
+        End::Reply { hlc, buffer } => {
+            let value = R::read(&outcome.payload, &system.buffers);
+            Ok((buffer, value.map(|value| Stamped { value, stamp: hlc })))
         }
         end => Err(end),
     }
 }
 
-impl<R: GpuData> Future for AskStamped<R> {
+impl<R: Reply> Future for AskStamped<R> {
     type Output = Result<Stamped<R>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -371,7 +427,7 @@ impl<R: GpuData> Future for AskStamped<R> {
     }
 }
 
-impl<R: GpuData> AskStamped<R> {
+impl<R: Reply> AskStamped<R> {
     /// Whether the message is in the mailbox, and the reply not here.
     pub(crate) fn is_sent(&self) -> bool {
         matches!(self.state, State::Owing(..) | State::Sent(_))
@@ -417,7 +473,7 @@ impl<R: GpuData> AskStamped<R> {
                 system.waiters[id.worker() as usize].forget(place);
                 *state = State::Sent(ticket);
                 if let Err(refused) = posted {
-                    system.asks.cancel(ticket);
+                    system.cancel(ticket);
                     *state = State::Done;
                     return Poll::Ready(Err(message.refused(refused)));
                 }
@@ -439,7 +495,7 @@ impl<R> Drop for AskStamped<R> {
             system.ring_if_owed(id.worker());
         }
         if let State::Unsent(_, ticket) | State::Owing(_, ticket) | State::Sent(ticket) = self.state {
-            system.asks.cancel(ticket);
+            system.cancel(ticket);
         }
         self.leave_queue();
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kernels_ptx::abi::{actor_id, corr};
+use kernels_ptx::abi::{actor_id, corr, slice};
 
 use crate::actor::{Actor, ActorInfo};
 use crate::cx::DEFAULT_OUTBOX;
@@ -37,6 +37,7 @@ pub struct Config {
     pub(crate) shutdown_deadline: Duration,
     pub(crate) drift_bound: Duration,
     pub(crate) max_pending_asks: u32,
+    pub(crate) max_buffers: u32,
     pub(crate) fault_history: usize,
     pub(crate) slice: Option<Duration>,
     pub(crate) spin: Duration,
@@ -68,6 +69,7 @@ impl Default for Config {
             shutdown_deadline: Duration::from_secs(10),
             drift_bound: Duration::from_mins(1),
             max_pending_asks: 1 << 20,
+            max_buffers: 1 << 14,
             fault_history: 1024,
             slice: None,
             spin: SPIN,
@@ -196,6 +198,13 @@ impl Config {
     /// How far ahead of the receiver's clock a stamp may be. Default 60 s.
     pub fn drift_bound(mut self, bound: Duration) -> Self {
         self.drift_bound = bound;
+        self
+    }
+
+    /// Buffers that there can be at a time, 1 to 16,777,216; 16,384 by default. The table that names them has 32 bytes for each in
+    /// memory that the host and the device share; there is none where no handler has slices.
+    pub fn max_buffers(mut self, buffers: u32) -> Self {
+        self.max_buffers = buffers;
         self
     }
 
@@ -392,6 +401,7 @@ impl Config {
         }
         range("max_sends", u64::from(self.max_sends), 1, 1 << 16)?;
         range("budget", self.budget, 1, u64::MAX)?;
+        range("max_buffers", u64::from(self.max_buffers), 1, 1 << slice::INDEX_BITS)?;
         range("max_pending_asks", u64::from(self.max_pending_asks), 1, 1 << corr::INDEX_BITS)?;
         if self.soft.is_some() && !matches!(self.device, DeviceChoice::Auto) {
             return Err(Error::Config {

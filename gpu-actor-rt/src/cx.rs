@@ -8,6 +8,8 @@ use std::fmt;
 use kernels_ptx::abi::slot;
 use kernels_ptx::lang::{GpuData, layout::Size};
 
+use crate::buffer::{Element, GpuSlice, GpuSliceMut, NativeBuffers, SliceWords};
+
 /// Messages that one handler call may send unless the system is configured otherwise.
 pub(crate) const DEFAULT_OUTBOX: u32 = 16;
 
@@ -28,12 +30,20 @@ pub struct Cx {
     now: u64,
     worker: u32,
     lane: u32,
+    buffers: NativeBuffers,
 }
 
 impl Cx {
     /// A context for a native call: worker 0, lane 0, time 0, the default outbox.
     pub fn native() -> Self {
-        Self { sent: Vec::new(), max_sends: DEFAULT_OUTBOX, now: 0, worker: 0, lane: 0 }
+        Self {
+            sent: Vec::new(),
+            max_sends: DEFAULT_OUTBOX,
+            now: 0,
+            worker: 0,
+            lane: 0,
+            buffers: NativeBuffers::default(),
+        }
     }
 
     /// The same with a time, for handlers that look at the clock.
@@ -48,6 +58,26 @@ impl Cx {
     pub fn max_sends(mut self, messages: u32) -> Self {
         self.max_sends = messages;
         self
+    }
+
+    /// The same with the buffers that its message names.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_buffers(mut self, buffers: NativeBuffers) -> Self {
+        self.buffers = buffers;
+        self
+    }
+
+    /// A slice of the message.
+    #[doc(hidden)]
+    pub fn open<T: Element>(&self, words: SliceWords) -> GpuSlice<T> {
+        self.buffers.open(words)
+    }
+
+    /// A slice of the message, to be written to.
+    #[doc(hidden)]
+    pub fn open_mut<T: Element>(&self, words: SliceWords) -> GpuSliceMut<T> {
+        self.buffers.open_mut(words)
     }
 
     /// Sends a message when the handler returns. Nobody waits for a reply.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kernels_ptx::error::LowerError;
 
+use crate::buffer::BufferError;
 use crate::device::DeviceError;
 use crate::fault::Fault;
 use crate::hlc::DriftError;
@@ -158,6 +159,9 @@ pub enum Error {
         "the module of this system did not pass the verifier; this is a bug in gpu-actor, please report it"
     )]
     Module(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A buffer cannot be made or used so.
+    #[error(transparent)]
+    Buffer(#[from] BufferError),
     /// The device or its driver failed.
     #[error(transparent)]
     Device(#[from] DeviceError),

@@ -33,6 +33,13 @@ pub enum FaultKind {
     /// The actor sleeps, and the device has no memory to bring it back; it sleeps on. See
     /// [`Config::deactivate_after`](crate::Config::deactivate_after).
     NoMemory,
+    /// A slice of the message names a buffer that there is not any more, or bytes that it does not have. Nothing was read.
+    StaleBuffer,
+    /// Two slices of the message overlap, and the handler may write to one of them.
+    Overlap,
+    /// Elements that came within their message were to be handed on, and the next message or reply has no room for them: send a
+    /// [`Buffer`](crate::Buffer) instead.
+    NoRoom,
     /// A code that this version does not know.
     Other(u32),
 }
@@ -53,6 +60,9 @@ impl FaultKind {
             code::MAILBOX_FULL => Self::MailboxFull,
             code::CLOCK_DRIFT => Self::ClockDrift,
             code::NO_MEMORY => Self::NoMemory,
+            code::STALE_BUFFER => Self::StaleBuffer,
+            code::OVERLAP => Self::Overlap,
+            code::NO_ROOM => Self::NoRoom,
             other => Self::Other(other),
         }
     }
@@ -73,6 +83,9 @@ impl fmt::Display for FaultKind {
             Self::MailboxFull => "mailbox full (see Config::device_inbox)",
             Self::ClockDrift => "clock stamp beyond the drift bound (see Config::drift_bound)",
             Self::NoMemory => "no device memory to reactivate the actor (see Config::max_resident)",
+            Self::StaleBuffer => "a slice names a buffer that there is not any more",
+            Self::Overlap => "two slices of the message overlap, and one may be written to",
+            Self::NoRoom => "elements within the message have no room in the next one (send a Buffer)",
             Self::Other(code) => return write!(f, "unknown fault {code}"),
         })
     }
@@ -171,7 +184,7 @@ mod tests {
 
     #[test]
     fn every_code_of_the_device_has_a_kind() {
-        for fault_code in 1..=11 {
+        for fault_code in 1..=15 {
             assert!(!matches!(FaultKind::from_code(fault_code), FaultKind::Other(_)), "{fault_code}");
         }
         assert_eq!(FaultKind::from_code(99).to_string(), "unknown fault 99");

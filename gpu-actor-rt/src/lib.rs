@@ -42,6 +42,7 @@ extern crate self as gpu_actor_rt;
 
 mod actor;
 mod asks;
+mod buffer;
 mod call;
 mod catalog;
 mod coarse;
@@ -58,6 +59,7 @@ mod mailbox;
 mod overflow;
 #[cfg(test)]
 mod overflow_tests;
+mod pool;
 mod program;
 mod refs;
 mod registry;
@@ -69,8 +71,13 @@ mod stats;
 pub mod sync;
 mod system;
 pub mod testing;
+mod words;
 
 pub use actor::{Actor, ActorState};
+pub use buffer::{
+    Buffer, BufferError, BufferSlice, Element, GpuSlice, GpuSliceMut, MOST_BYTES, Map, MapMut, NativeBuffer,
+    Reply, SliceArg, SliceMutArg,
+};
 pub use call::{Ask, AskStamped, Call, Stamped, TellWait};
 pub use catalog::{ActorType, HandlerType, linked_actors};
 pub use config::Config;
@@ -94,7 +101,8 @@ pub mod prelude {
     pub use kernels_ptx::lang::GpuData;
 
     pub use crate::{
-        Actor, ActorId, ActorRef, ActorSystem, Config, Cx, Error, Fault, FaultKind, Key, OnFull, Stats,
+        Actor, ActorId, ActorRef, ActorSystem, Buffer, BufferSlice, Config, Cx, Error, Fault, FaultKind,
+        GpuSlice, GpuSliceMut, Key, OnFull, Stats,
     };
 }
 
@@ -105,7 +113,11 @@ pub mod __private {
     pub use kernels_ptx::__private::*;
 
     pub use crate::actor::{
-        Actor, ActorInfo, ActorState, MethodInfo, Registration, UnknownActor, method_id, normalise,
+        Actor, ActorInfo, ActorState, ElementInfo, MethodInfo, Registration, UnknownActor, method_id,
+        normalise,
+    };
+    pub use crate::buffer::{
+        BufferSlice, Element, GpuSlice, GpuSliceMut, NativeBuffers, SliceArg, SliceMutArg, SliceWords,
     };
     pub use crate::call::Call;
     pub use crate::cx::{Cx, Message};

@@ -12,6 +12,7 @@ use kernels_ptx::builder::Builder;
 use kernels_ptx::dispatch::{self, Dispatch};
 use kernels_ptx::ir::{FaultSite, Function};
 use kernels_ptx::module::{Module, VerifiedModule};
+use kernels_ptx::ring::buffers;
 
 use crate::actor::{ActorInfo, MethodInfo};
 use crate::device::{Device, LoadedModule};
@@ -23,6 +24,7 @@ use crate::registry::{self, TypeSet};
 pub(crate) struct Program {
     pub(crate) types: TypeSet,
     pub(crate) slot_size: u64,
+    slices: bool,
     indices: HashMap<&'static str, u32>,
     methods: HashMap<u32, Method>,
     module: VerifiedModule,
@@ -64,17 +66,28 @@ impl Program {
         for (index, actor) in (1u32..).zip(&types) {
             for info in actor.methods {
                 let function = lower(actor, info)?;
-                table.push(Dispatch { method: info.id, type_index: index, symbol: symbol(actor, info) });
+                let mut symbol = symbol(actor, info);
+                if info.slices != 0 {
+                    let handler = std::mem::replace(&mut symbol, format!("{}_slices", function.symbol()));
+                    let wrapper = buffers::wrapper(&symbol, &handler, info.slices);
+                    module.add(wrapper.map_err(|error| Error::Module(error.into()))?);
+                }
+                table.push(Dispatch { method: info.id, type_index: index, symbol });
                 methods.insert(info.id, Method { info, sites: function.sites().to_vec() });
                 module.add(function);
             }
         }
         module.add(dispatch::build(&table).map_err(|error| Error::Module(error.into()))?);
         module.add(kernels_ptx::ring::kernel().map_err(|error| Error::Module(error.into()))?);
+        let slices = types.iter().flat_map(|actor| actor.methods).any(|info| info.slices != 0);
+        let called = if slices { buffers::functions() } else { buffers::forgetting().map(|one| vec![one]) };
+        for function in called.map_err(|error| Error::Module(error.into()))? {
+            module.add(function);
+        }
         let module = module.verify().map_err(|error| Error::Module(error.into()))?;
         let indices = (1u32..).zip(&types).map(|(index, info)| (info.name, index)).collect();
         let slot_size = registry::slot_size(&types);
-        Ok(Self { types, slot_size, indices, methods, module, loaded: Mutex::new(None) })
+        Ok(Self { types, slot_size, slices, indices, methods, module, loaded: Mutex::new(None) })
     }
 
     /// The program on a device, and how long loading took (nothing, if another system of the process loaded it).
@@ -89,6 +102,11 @@ impl Program {
         }
         *loaded = Some(Arc::clone(&report.module));
         Ok((report.module, report.time))
+    }
+
+    /// Whether a handler has slices.
+    pub(crate) fn has_slices(&self) -> bool {
+        self.slices
     }
 
     /// The index of a type, by its name; 0 if it is not part of the program.
@@ -117,6 +135,11 @@ pub(crate) fn handlers_ptx(actor: &'static ActorInfo) -> Result<String> {
     let mut module = Module::new("gpu_actor");
     for info in actor.methods {
         module.add(lower(actor, info)?);
+    }
+    if actor.methods.iter().any(|info| info.slices != 0) {
+        for function in buffers::functions().map_err(|error| Error::Module(error.into()))? {
+            module.add(function);
+        }
     }
     let module = module.verify().map_err(|error| Error::Module(error.into()))?;
     Ok(module.ptx().to_owned())

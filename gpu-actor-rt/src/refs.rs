@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use kernels_ptx::lang::GpuData;
 
 use crate::actor::{Actor, MethodInfo};
+use crate::buffer::{Erased, Reply};
 use crate::call::Call;
 use crate::error::Result;
 use crate::id::{ActorId, RawId};
@@ -109,8 +110,18 @@ impl RawRef {
 
     /// A call of a handler.
     #[inline]
-    pub fn call<M: GpuData, R: GpuData>(&self, method: &'static MethodInfo, message: M) -> Call<R> {
+    pub fn call<M: GpuData, R: Reply>(&self, method: &'static MethodInfo, message: M) -> Call<R> {
         Call::new(Arc::clone(&self.0), method, &message)
+    }
+
+    /// A call of a handler with slices, which the message begins with.
+    pub fn call_with<M: GpuData, R: Reply>(
+        &self,
+        method: &'static MethodInfo,
+        message: M,
+        slices: impl IntoIterator<Item = Erased>,
+    ) -> Call<R> {
+        Call::with_slices(Arc::clone(&self.0), method, &message, slices)
     }
 }
 

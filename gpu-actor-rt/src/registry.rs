@@ -97,6 +97,8 @@ mod tests {
             id,
             msg_size,
             reply_size,
+            slices: 0,
+            elements: &[],
             file: "a.rs",
             line: 1,
             lower: |_| (),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::device::DeviceKind;
+use crate::device::{DeviceKind, MemoryKind};
 
 /// A reading of a system's counters, by [`ActorSystem::stats`](crate::ActorSystem::stats).
 ///
@@ -54,6 +54,12 @@ pub struct Stats {
     pub reactivated: u64,
     /// Bytes of device memory that the actors' states have.
     pub resident: u64,
+    /// Buffers that somebody has a handle to: on the host, in a message, or on the device.
+    pub buffers: u64,
+    /// References of messages and of the device to buffers.
+    pub buffer_references: u64,
+    /// What kind of memory buffers are in: memory that both sides reach, or the device's own, to and from which the host copies.
+    pub buffer_memory: MemoryKind,
     /// Asks whose thread ran the sleeping worker itself, see [`Config::assist`](crate::Config::assist).
     pub assisted: u64,
     /// Passes of the workers' loops, reported every 256 passes and before a worker sleeps: grows while workers are alive,

@@ -86,6 +86,7 @@ fn module() -> VerifiedModule {
     let mut module = Module::new("test");
     module.add(kernels_ptx::dispatch::build(&[]).expect("it builds"));
     module.add(kernels_ptx::ring::kernel().expect("it builds"));
+    module.add(kernels_ptx::ring::buffers::forgetting().expect("it builds"));
     module.verify().expect("it is right")
 }
 

@@ -36,8 +36,10 @@ pub mod corr {
     pub const INDEX_BITS: u32 = 24;
     /// Bits of the generation tag.
     pub const GENERATION_BITS: u32 = 32;
-    /// Shift of the payload kind (0: inline in the slot; others are reserved for pooled buffers).
+    /// Shift of the payload kind: how many [slices](super::slice) the payload begins with, of which some may be buffers'.
     pub const PAYLOAD_SHIFT: u32 = 56;
+    /// Width of the payload kind.
+    pub const PAYLOAD_BITS: u32 = 4;
     /// Shift of the message kind.
     pub const KIND_SHIFT: u32 = 60;
     /// Message kind: nobody waits.
@@ -60,6 +62,92 @@ pub mod actor_id {
     pub const TYPE_BITS: u32 = 12;
     /// Bits 56..64: node, 0 is this process.
     pub const NODE_SHIFT: u32 = 56;
+}
+
+/// A slice in a message or reply, 16 bytes: where its elements are. The slices of a message come first in its payload.
+pub mod slice {
+    /// Word: 0 for a slice without elements; else [`INLINE`], or a handle: the buffer's index in the table (low
+    /// [`INDEX_BITS`]), its generation above.
+    pub const HANDLE: u64 = 0;
+    /// Half word: where the elements begin, in bytes from the buffer's begin, or from the payload's.
+    pub const OFFSET: u64 = 8;
+    /// Half word: bytes of the elements.
+    pub const BYTES: u64 = 12;
+    /// Bytes of the record.
+    pub const SIZE: u64 = 16;
+    /// Handle: the elements are in the message itself.
+    pub const INLINE: u64 = 1 << 63;
+    /// Bits of the index.
+    pub const INDEX_BITS: u32 = 24;
+    /// Bits of the generation, which is never 0.
+    pub const GENERATION_BITS: u32 = 32;
+    /// The most slices of one message.
+    pub const MOST: u64 = 4;
+}
+
+/// The record of a system's buffers (mapped pinned memory). Written by the host before the launch, constant afterwards.
+pub mod buffers {
+    /// Word: address of the table of [`buffer`](super::buffer) records (mapped pinned, written by the host).
+    pub const TABLE: u64 = 0;
+    /// Word: address of the locks, one word per buffer (device memory): readers below, [`WRITER`] while a handler may write.
+    pub const LOCKS: u64 = 8;
+    /// Word: records of the table.
+    pub const COUNT: u64 = 16;
+    /// Word: address of the [`control`](super::control) block.
+    pub const CONTROL: u64 = 24;
+    /// Word: bytes of a message slot.
+    pub const SLOT_SIZE: u64 = 32;
+    /// Word: address of the array of releases rings' slots, [`RELEASE`] bytes each, `RELEASE_CAPACITY` for each worker (mapped
+    /// pinned).
+    pub const RELEASES: u64 = 40;
+    /// Word: slots of a ring of releases, a power of two.
+    pub const RELEASE_CAPACITY: u64 = 48;
+    /// Word: address of the rings' ticket counters, a line for each worker (device memory).
+    pub const TICKETS: u64 = 56;
+    /// Bytes of the record.
+    pub const SIZE: u64 = 64;
+    /// A lock's value while a handler may write to the buffer.
+    pub const WRITER: u64 = 1 << 32;
+    /// Bytes of a slot of a ring of releases: a message slot without payload, whose actor word is the handle, and whose stamp is by
+    /// how much the references of the device to the buffer have changed, as a signed number.
+    pub const RELEASE: u64 = 64;
+    /// The high half of word 0 of such a slot.
+    pub const CHANGED: u32 = 1;
+}
+
+/// A buffer's record in the table.
+pub mod buffer {
+    /// Word: address of its first byte.
+    pub const ADDRESS: u64 = 0;
+    /// Word: its bytes.
+    pub const BYTES: u64 = 8;
+    /// Word: its generation; 0 while there is no buffer.
+    pub const GENERATION: u64 = 16;
+    /// Bytes of the record.
+    pub const SIZE: u64 = 32;
+}
+
+/// What a handler with slices is called with: [`slice::MOST`] records in a lane's scratch memory, one for each slice of its message.
+pub mod view {
+    /// Word: address of the first element.
+    pub const ADDRESS: u64 = 0;
+    /// Word: bytes of the elements.
+    pub const BYTES: u64 = 8;
+    /// Word: as [`slice::HANDLE`](super::slice::HANDLE).
+    pub const HANDLE: u64 = 16;
+    /// Half word: as [`slice::OFFSET`](super::slice::OFFSET).
+    pub const OFFSET: u64 = 24;
+    /// Half word: to how many messages the handler has handed it on.
+    pub const LENT: u64 = 28;
+    /// Bytes of the record.
+    pub const SIZE: u64 = 32;
+
+    /// What a handler does with its slices, in one word: how many it has.
+    pub const COUNT: u32 = 0xf;
+    /// Bit of the first slice, if the handler may write to it; the others' follow.
+    pub const WRITES: u32 = 1 << 4;
+    /// Bit: its reply is a slice.
+    pub const REPLIES: u32 = 1 << 8;
 }
 
 /// Completion kinds: the high half of word 0 of a completion slot.
@@ -111,6 +199,12 @@ pub mod fault {
         pub const CLOCK_DRIFT: u32 = 11;
         /// The actor sleeps and the device has no memory to bring it back.
         pub const NO_MEMORY: u32 = 12;
+        /// A slice names a buffer that there is not any more, or bytes that it does not have.
+        pub const STALE_BUFFER: u32 = 13;
+        /// Two slices of one message overlap, and the handler may write to one of them.
+        pub const OVERLAP: u32 = 14;
+        /// Elements that came within their message have no room in the message or reply that they were to be handed on with.
+        pub const NO_ROOM: u32 = 15;
     }
 }
 
@@ -140,8 +234,10 @@ pub mod cx {
     pub const SLOT_SIZE: u64 = 56;
     /// The reply, up to [`slot::MAX_PAYLOAD`](super::slot::MAX_PAYLOAD) bytes.
     pub const REPLY: u64 = 64;
+    /// Word: address of the [`buffers`](super::buffers) record; 0 where no handler has slices.
+    pub const BUFFERS: u64 = 288;
     /// Bytes of the record.
-    pub const SIZE: u64 = 288;
+    pub const SIZE: u64 = 296;
 }
 
 /// The root record: the ring kernel's only argument. Written by the host before the launch, constant afterwards.
@@ -183,8 +279,10 @@ pub mod root {
     pub const SPINS: u64 = 128;
     /// The most that [`SPINS`] may be.
     pub const MOST_SPINS: u64 = 52;
+    /// Word: address of the [`buffers`](super::buffers) record; 0 where no handler has slices.
+    pub const BUFFERS: u64 = 136;
     /// Bytes of the record.
-    pub const SIZE: u64 = 136;
+    pub const SIZE: u64 = 144;
 }
 
 /// A lane's scratch memory (device memory): the handler's record, the copy of a message from the host, its outbox.
@@ -192,15 +290,15 @@ pub mod scratch {
     /// The [`cx`](super::cx) record.
     pub const CX: u64 = 0;
     /// Word: address of the actor of the message at hand, 0 if there is none.
-    pub const ACTOR: u64 = 288;
+    pub const ACTOR: u64 = 296;
     /// Word: the host's time for this pass of the worker's loop, in nanoseconds.
-    pub const NOW: u64 = 296;
-    /// Word: address of the message at hand.
-    pub const MAIL: u64 = 304;
+    pub const NOW: u64 = 304;
     /// The copy of a message from the host, one slot of up to 256 bytes. Others are read where they are.
     pub const MESSAGE: u64 = 320;
+    /// The handler's [views](super::view) of its message's slices.
+    pub const VIEWS: u64 = 576;
     /// The outbox: `OUTBOX_CAPACITY` entries of `SLOT_SIZE` bytes.
-    pub const OUTBOX: u64 = 576;
+    pub const OUTBOX: u64 = 704;
 }
 
 /// The control block, in mapped pinned memory, written by the host alone; each group has a line of its own.

@@ -16,6 +16,7 @@ mod int;
 mod memory;
 mod pattern;
 mod raw;
+mod slices;
 mod steps;
 mod tidy;
 
@@ -87,6 +88,8 @@ struct State {
     /// The line of the last operation that had one.
     line: u32,
     statements: u64,
+    /// The slices that the handler has.
+    views: usize,
     error: Option<LowerError>,
 }
 

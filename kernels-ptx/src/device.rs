@@ -209,6 +209,13 @@ intrinsics! {
         b.unit()
     };
 
+    /// Gives back the buffers of a message that no handler will see; `cx` is the lane's record. A call, where the ring kernel has no
+    /// registers to spare.
+    forget(cx: u64, message: u64) -> u32 {
+        crate::ring::buffers::forget(cx, message);
+        0
+    } gpu |b| b.call(crate::ring::buffers::FORGET, vec![cx.operand(), message.operand()]);
+
     /// Runs the handler of a method: what [`dispatch`](crate::dispatch) builds. Gives 0, or another value if it faulted;
     /// then the fault is in the context record.
     dispatch(method: u32, type_index: u32, state: u64, message: u64, cx: u64) -> u32 {

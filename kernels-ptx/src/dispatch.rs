@@ -10,6 +10,7 @@ use crate::{
     error::LowerError,
     ir::{Function, Order, ScalarType},
     lang::Val,
+    ring::buffers::FORGET,
 };
 
 /// The symbol of the dispatcher.
@@ -34,10 +35,12 @@ pub struct Dispatch {
 /// let handler = Builder::handler("idle").finish()?;
 /// let dispatcher = dispatch::build(&[Dispatch { method: 7, type_index: 1, symbol: "idle".into() }])?;
 /// let mut module = Module::new("example");
-/// module.add(handler).add(dispatcher);
+/// module.add(handler).add(dispatcher).add(kernels_ptx::ring::buffers::forgetting()?);
 /// assert!(module.verify()?.ptx().contains("gpu_actor_dispatch"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// The module needs [`forgetting`](crate::ring::buffers::forgetting), too.
 ///
 /// # Errors
 ///
@@ -56,6 +59,8 @@ pub fn build(handlers: &[Dispatch]) -> Result<Function, LowerError> {
     tree(&b, b.arg(0), &handlers);
     let context = b.arg::<u64>(4);
     b.store(context, cx::FAULT_CODE, b.lit(u64::from(code::UNKNOWN_METHOD)), Order::Weak);
+    // Nobody else will give back what the message has.
+    let _ = b.call(FORGET, vec![context.operand(), b.arg::<u64>(3).operand()]);
     b.result(b.lit(1u32));
     b.finish()
 }

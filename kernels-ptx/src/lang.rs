@@ -8,6 +8,7 @@
 pub mod data;
 pub mod layout;
 mod scalars;
+pub mod slice;
 
 use std::{fmt, marker::PhantomData, ops::Deref};
 

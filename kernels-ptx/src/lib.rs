@@ -48,6 +48,7 @@ pub mod __private {
     pub use crate::builder::{Builder, Frame, Label, SendSlot};
     pub use crate::error::LowerError;
     pub use crate::ir::{FaultSite, Function, Kind, ScalarType, Type};
+    pub use crate::lang::slice::Slice as DeviceSlice;
     pub use crate::lang::{
         Addr, Bits, Float, GpuData, GpuType, Int, Len, Num, Place, Primitive, Remainder, Scalar, SignedInt,
         SignedNum, Val,

@@ -97,6 +97,7 @@ fn dispatcher() {
         })
         .collect();
     functions.push(dispatch::build(&table).unwrap());
+    functions.push(kernels_ptx::ring::buffers::forgetting().unwrap());
     functions.push(harness::build(&handlers.iter().map(|s| &**s).collect::<Vec<_>>()).unwrap());
     functions.extend(support::intrinsics());
     check("dispatch", functions);

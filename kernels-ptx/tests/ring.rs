@@ -10,6 +10,7 @@ fn the_ring_kernel_is_the_golden_one() {
     let mut module = Module::new("ring");
     module.add(dispatch::build(&[]).unwrap());
     module.add(ring::kernel().unwrap());
+    module.add(ring::buffers::forgetting().unwrap());
     let module = module.verify().unwrap_or_else(|error| panic!("{error}"));
     assert!(module.entries().any(|name| name == ring::ENTRY));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/ring.ptx");

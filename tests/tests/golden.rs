@@ -5,7 +5,7 @@
 
 use std::{env, fs, path::Path};
 
-use gpu_actor_examples::{counter, flights, vector};
+use gpu_actor_examples::{counter, flights, signal, vector};
 use gpu_actor_rt::prelude::*;
 use gpu_actor_rt::testing;
 
@@ -42,4 +42,10 @@ fn flights() {
     check::<flights::Aircraft>("aircraft");
     check::<flights::Carrier>("carrier");
     check::<flights::Airport>("airport");
+}
+
+/// With what opens slices, closes them and hands them on.
+#[test]
+fn signal() {
+    check::<signal::Stage>("signal");
 }

@@ -29,6 +29,7 @@ use process::Library;
 use role::{Peer, Threads};
 pub(crate) use text::{into_readme, markdown};
 use workload::Load;
+pub(crate) use workload::window;
 
 /// Whose figure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

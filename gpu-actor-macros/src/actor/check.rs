@@ -7,7 +7,7 @@ use crate::errors::Errors;
 use crate::gpu_impl::is_gpu_fn;
 use crate::recursion::{self, Node};
 use crate::types::Use;
-use crate::{method, signature};
+use crate::{method, signature, slices};
 use proc_macro2::Ident;
 use syn::spanned::Spanned;
 use syn::{
@@ -162,6 +162,7 @@ fn handler(
         false
     };
     let (context, parameters) = signature::parameters(inputs, Use::Stored, errors);
+    slices::check(&parameters, errors);
     let takes_context = context.is_some();
     let context = context.flatten();
     let result = signature::result(&signature.output, Use::Stored, errors);
@@ -169,6 +170,7 @@ fn handler(
     let names = parameters.iter().map(|parameter| &parameter.name);
     let body = Parser::new(errors, body::Receiver::Borrowed, context.as_ref(), names)
         .beside(siblings)
+        .slices(slices::among(&parameters).map(|(_, parameter, _)| &parameter.name))
         .body(&function.block);
     let result_span = match &signature.output {
         ReturnType::Default => name.span(),

@@ -8,6 +8,7 @@ use crate::errors::Errors;
 use crate::gpu_impl::is_gpu_fn;
 use crate::method;
 use crate::signature::Parameter;
+use crate::slices::{self, Slice};
 use crate::types::without_self;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -27,6 +28,12 @@ pub(crate) fn expand(block: &ItemImpl, actor: Option<&Actor>, errors: Errors) ->
             _ => continue,
         };
         attributes.retain(|attribute| !is_handler(attribute) && !is_gpu_fn(attribute));
+    }
+    if actor.is_some_and(|actor| {
+        actor.handlers.iter().any(|handler| slices::among(&handler.parameters).next().is_some())
+    }) {
+        // A slice is handed over: that is how a handler gets one.
+        native.attrs.push(syn::parse_quote!(#[allow(clippy::needless_pass_by_value)]));
     }
     let generated = actor.map(generate);
     let errors = errors.into_tokens();
@@ -99,7 +106,7 @@ pub(super) fn bounds(actor: &Actor) -> TokenStream {
     let types = always.flat_map(|handler| {
         handler.parameters.iter().map(|parameter| &parameter.ty).chain([&handler.result])
     });
-    let data = types.map(|ty| {
+    let data = types.map(|ty| slices::of(ty).map_or(ty, |slice| slice.item)).map(|ty| {
         let at = here(ty.span());
         let ty = without_self(ty, &actor.ty);
         quote_spanned!(at=> #ty: ::gpu_actor_rt::__private::GpuData)
@@ -118,12 +125,18 @@ fn twin(handler: &Handler) -> TokenStream {
     let Handler { name, cfgs, parameters, result, .. } = handler;
     let twin = format_ident!("__gpu_{}", name);
     let message = message_name(handler);
-    let places = parameters.iter().enumerate().map(|(index, Parameter { name, ty, mutable })| {
+    let views = slices::among(parameters).map(|(number, Parameter { name, .. }, Slice { item, .. })| {
+        quote!(let #name = __b.slice_param::<#item>(#number);)
+    });
+    let plain = stubs::numbered(parameters).filter(|(_, parameter)| slices::of(&parameter.ty).is_none());
+    let places = plain.map(|(index, Parameter { name, ty, mutable })| {
         let place = quote!(__b.param::<#ty>(#message::__DATA.offsets[#index]));
         if *mutable { quote!(let #name = __b.local(__b.read(#place));) } else { quote!(let #name = #place;) }
     });
     // A body with errors has none to show for it here; the rest stays, so that its callers are not errors too.
     let body = handler.body.as_ref().map(function_body);
+    let reply = if slices::of(result).is_some() { quote!(reply_slice) } else { quote!(reply) };
+    let result = slices::device(result);
     let frame = quote_spanned!(here(handler.result_span)=> __b.frame_begin::<#result>);
     let path = format!("::{}", name.unraw());
     let (state, commit) = if handler.rolls_back() {
@@ -136,12 +149,13 @@ fn twin(handler: &Handler) -> TokenStream {
         #[doc(hidden)]
         pub fn #twin(__b: &#rt::Builder) {
             let __self = #state;
+            #(#views)*
             #(#places)*
             let __frame = #frame(::core::concat!(::core::module_path!(), #path));
             #body
             let __v = __b.frame_end(__frame);
             #commit
-            __b.reply(__v);
+            __b.#reply(__v);
         }
     }
 }
@@ -155,7 +169,20 @@ fn native(actor: &Actor, handler: &Handler) -> TokenStream {
     let message = message_name(handler);
     let result = without_self(&handler.result, &actor.ty);
     let context = handler.takes_context.then(|| quote!(, __cx));
-    let names = handler.parameters.iter().map(|parameter| &parameter.name);
+    let opened =
+        slices::among(&handler.parameters).map(|(_, Parameter { name, .. }, Slice { mutable, item })| {
+            let item = without_self(item, &actor.ty);
+            let open = if mutable { quote!(open_mut) } else { quote!(open) };
+            quote!(let #name = __cx.#open::<#item>(__message.#name);)
+        });
+    let arguments = handler.parameters.iter().map(|Parameter { name, ty, .. }| {
+        if slices::of(ty).is_some() { quote!(#name) } else { quote!(__message.#name) }
+    });
+    let encoded = if slices::of(&handler.result).is_some() {
+        quote!(#rt::GpuData::encode(&#rt::SliceWords::from(__result), __reply);)
+    } else {
+        quote!(#rt::GpuData::encode(&__result, __reply);)
+    };
     let (decoded, receiver, commit) = if handler.rolls_back() {
         // A panic leaves the bytes as they are.
         (
@@ -175,10 +202,11 @@ fn native(actor: &Actor, handler: &Handler) -> TokenStream {
         #[doc(hidden)]
         fn #entry(__bytes: &mut [u8], __message: &[u8], __cx: &mut #rt::Cx, __reply: &mut [u8]) #bounds {
             let __message = <#message as #rt::GpuData>::decode(__message);
+            #(#opened)*
             #decoded
-            let __result: #result = <#ty>::#name(#receiver #context #(, __message.#names)*);
+            let __result: #result = <#ty>::#name(#receiver #context #(, #arguments)*);
             #commit
-            #rt::GpuData::encode(&__result, __reply);
+            #encoded
         }
     }
 }
@@ -190,7 +218,9 @@ fn method(actor: &Actor, handler: &Handler) -> TokenStream {
     let ty = &actor.ty;
     let method = method_name(handler);
     let message = message_name(handler);
-    let result = without_self(&handler.result, &actor.ty);
+    let result = without_self(&slices::stored(&handler.result), &actor.ty);
+    let spec = slices::spec(&handler.parameters, &handler.result);
+    let elements = slices::among(&handler.parameters).map(|(.., slice)| without_self(slice.item, &actor.ty));
     let (id, text) = (id_name(handler), name.unraw().to_string());
     let (twin, entry) = (format_ident!("__gpu_{}", name), format_ident!("__native_{}", name));
     quote! {
@@ -201,6 +231,8 @@ fn method(actor: &Actor, handler: &Handler) -> TokenStream {
             id: #id,
             msg_size: <#message as #rt::GpuType>::TYPE.size(),
             reply_size: <#result as #rt::GpuType>::TYPE.size(),
+            slices: #spec,
+            elements: &[#(#rt::ElementInfo::of::<#elements>(),)*],
             file: ::core::file!(),
             line: #line,
             lower: <#ty>::#twin,

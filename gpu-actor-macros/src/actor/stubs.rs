@@ -4,6 +4,8 @@ use super::generate::bounds;
 use super::model::{Actor, Handler};
 use crate::data::{self, Field, Layout};
 use crate::emit::{here, rt};
+use crate::signature::Parameter;
+use crate::slices::{self, Slice};
 use crate::types::without_self;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -24,13 +26,37 @@ pub(super) fn method_name(handler: &Handler) -> Ident {
     format_ident!("__METHOD_{}", handler.name, span = Span::call_site())
 }
 
-/// The handler's parameters as fields.
+/// The handler's parameters in the order that they have in its message, slices first, each with its number there.
+pub(super) fn numbered(parameters: &[Parameter]) -> impl Iterator<Item = (usize, &Parameter)> {
+    let (slices, others): (Vec<_>, Vec<_>) =
+        parameters.iter().partition(|parameter| slices::of(&parameter.ty).is_some());
+    slices.into_iter().chain(others).enumerate()
+}
+
+/// The handler's parameters as fields of its message.
 pub(super) fn fields(actor: &Actor, handler: &Handler) -> Vec<(Ident, Type)> {
-    handler
-        .parameters
-        .iter()
-        .map(|parameter| (parameter.name.clone(), without_self(&parameter.ty, &actor.ty)))
+    numbered(&handler.parameters)
+        .map(|(_, parameter)| {
+            (parameter.name.clone(), without_self(&slices::stored(&parameter.ty), &actor.ty))
+        })
         .collect()
+}
+
+/// The handler's parameters as a stub takes them; `slice` says what it takes for a slice.
+fn taken(actor: &Actor, handler: &Handler, slice: impl Fn(Slice<'_>) -> TokenStream) -> Vec<TokenStream> {
+    let types = handler.parameters.iter().map(|parameter| {
+        let ty = without_self(&parameter.ty, &actor.ty);
+        slices::of(&ty).map_or_else(|| quote!(#ty), &slice)
+    });
+    handler.parameters.iter().zip(types).map(|(Parameter { name, .. }, ty)| quote!(#name: #ty)).collect()
+}
+
+/// What a stub fills the message with: the slices are written where it is sent.
+fn filled(handler: &Handler) -> impl Iterator<Item = TokenStream> {
+    handler.parameters.iter().map(|Parameter { name, ty, .. }| {
+        let rt = rt();
+        if slices::of(ty).is_some() { quote!(#name: #rt::SliceWords::NONE) } else { quote!(#name) }
+    })
 }
 
 /// The message of one handler, checked for its size at the handler's name.
@@ -53,7 +79,7 @@ pub(super) fn message(actor: &Actor, handler: &Handler) -> TokenStream {
             .collect(),
     };
     let impls = data::plain_impls(&layout);
-    let result = without_self(&handler.result, &actor.ty);
+    let result = without_self(&slices::stored(&handler.result), &actor.ty);
     let sizes = quote_spanned! {here(handler.name.span())=>
         const _: () = {
             use ::gpu_actor_rt::__private::UnknownSize as _;
@@ -172,13 +198,35 @@ fn host_stub(actor: &Actor, handler: &Handler) -> TokenStream {
     let Handler { name, vis, cfgs, docs, .. } = handler;
     let (rt, ty) = (rt(), &actor.ty);
     let (message, method) = (message_name(handler), method_name(handler));
-    let (names, types): (Vec<_>, Vec<_>) = fields(actor, handler).into_iter().unzip();
+    let taken = taken(actor, handler, |Slice { mutable, item }| {
+        if mutable {
+            quote!(impl ::core::convert::Into<#rt::SliceMutArg<#item>>)
+        } else {
+            quote!(impl ::core::convert::Into<#rt::SliceArg<#item>>)
+        }
+    });
+    let filled = filled(handler);
     let result = without_self(&handler.result, &actor.ty);
+    let result = slices::of(&result).map_or_else(
+        || quote!(#result),
+        |slice| {
+            let item = slice.item;
+            quote!(#rt::BufferSlice<#item>)
+        },
+    );
+    let slices: Vec<_> = slices::among(&handler.parameters)
+        .map(|(_, Parameter { name, .. }, Slice { mutable, .. })| {
+            let arg = if mutable { quote!(SliceMutArg) } else { quote!(SliceArg) };
+            quote!(#rt::#arg::erase(::core::convert::Into::into(#name)))
+        })
+        .collect();
+    let call = if slices.is_empty() { quote!(call) } else { quote!(call_with) };
+    let slices = (!slices.is_empty()).then(|| quote!(, [#(#slices,)*]));
     quote! {
         #(#cfgs)*
         #(#docs)*
-        #vis fn #name(&self #(, #names: #types)*) -> #rt::Call<#result> {
-            self.0.call::<#message, #result>(&<#ty>::#method, #message { #(#names,)* })
+        #vis fn #name(&self #(, #taken)*) -> #rt::Call<#result> {
+            self.0.#call::<#message, #result>(&<#ty>::#method, #message { #(#filled,)* } #slices)
         }
     }
 }
@@ -188,12 +236,17 @@ fn native_stub(actor: &Actor, handler: &Handler) -> TokenStream {
     let Handler { name, vis, cfgs, docs, .. } = handler;
     let rt = rt();
     let (message, id) = (message_name(handler), id_name(handler));
-    let (names, types): (Vec<_>, Vec<_>) = fields(actor, handler).into_iter().unzip();
+    let taken = taken(actor, handler, |Slice { mutable, item }| {
+        if mutable { quote!(#rt::GpuSliceMut<#item>) } else { quote!(#rt::GpuSlice<#item>) }
+    });
+    let filled = handler.parameters.iter().map(|Parameter { name, ty, .. }| {
+        if slices::of(ty).is_some() { quote!(#name: #rt::SliceWords::from(#name)) } else { quote!(#name) }
+    });
     quote! {
         #(#cfgs)*
         #(#docs)*
-        #vis fn #name(&self #(, #names: #types)*) -> #rt::Message {
-            #rt::Message::new::<#message>(self.0, #id, #message { #(#names,)* })
+        #vis fn #name(&self #(, #taken)*) -> #rt::Message {
+            #rt::Message::new::<#message>(self.0, #id, #message { #(#filled,)* })
         }
     }
 }
@@ -204,15 +257,38 @@ fn device_stub(actor: &Actor, handler: &Handler) -> TokenStream {
     let rt = rt();
     let (message, id) = (message_name(handler), id_name(handler));
     let stub = format_ident!("__gpu_{}", handler.name);
-    let numbers = 0..handler.parameters.len();
-    let (names, types): (Vec<_>, Vec<_>) = fields(actor, handler).into_iter().unzip();
+    let taken = handler.parameters.iter().map(|Parameter { name, ty, .. }| {
+        let ty = without_self(ty, &actor.ty);
+        let ty = slices::device(&ty);
+        quote!(#name: #rt::Val<#ty>)
+    });
+    let plain = numbered(&handler.parameters).filter(|(_, parameter)| slices::of(&parameter.ty).is_none());
+    let plain = plain.map(|(number, Parameter { name, ty, .. })| {
+        let ty = without_self(ty, &actor.ty);
+        quote!(__b.send_arg::<#ty>(&__slot, #message::__DATA.offsets[#number], #name);)
+    });
+    let count = slices::among(&handler.parameters).count();
+    let slices =
+        slices::among(&handler.parameters).map(|(number, Parameter { name, .. }, Slice { item, .. })| {
+            let item = without_self(item, &actor.ty);
+            quote!(let __free = __b.send_slice::<#item>(&__slot, #number, #name, __free);)
+        });
+    let slices = (count > 0).then(|| {
+        quote! {
+            __b.send_slices(&__slot, #count);
+            let __free = __b.lit((#rt::Size::<#message>::OF as u32).next_multiple_of(8));
+            #(#slices)*
+            let _ = __free;
+        }
+    });
     quote! {
         #(#cfgs)*
         #[doc(hidden)]
-        #vis fn #stub(&self, __b: &#rt::Builder, __line: u32 #(, #names: #rt::Val<#types>)*) {
+        #vis fn #stub(&self, __b: &#rt::Builder, __line: u32 #(, #taken)*) {
             __b.at_line(__line);
             let __slot = __b.send(__b.read(self.0), #id);
-            #(__b.send_arg::<#types>(&__slot, #message::__DATA.offsets[#numbers], #names);)*
+            #(#plain)*
+            #slices
         }
     }
 }

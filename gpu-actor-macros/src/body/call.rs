@@ -1,11 +1,14 @@
 //! Calls: device functions, methods of numbers and of the user's types, sends, `assert!` and `panic!`.
 
 use super::model::{Place, PlaceKind, Stmt, Value, ValueKind};
-use super::{Binding, Parser, Sibling, flow, line, line_of, methods};
+use super::{Binding, Parser, Sibling, flow, is_part, line, line_of, methods};
 use proc_macro2::Ident;
+use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Expr, ExprCall, ExprMethodCall, ExprPath, Lit, Macro, Path, Token, parse_quote_spanned};
+use syn::{
+    Expr, ExprCall, ExprMethodCall, ExprPath, Lit, Macro, Path, RangeLimits, Token, parse_quote_spanned,
+};
 
 const NUMBERS: [&str; 12] =
     ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "f32", "f64"];
@@ -168,6 +171,9 @@ impl Parser<'_> {
         if let Some(value) = self.ask(call) {
             return value;
         }
+        if let Some(value) = self.slice_call(call) {
+            return value;
+        }
         let Some(method) = methods::find(&name) else { return self.own_method(call) };
         if let Some(generics) = &call.turbofish {
             self.errors.at(generics, "this method is not generic on the device: annotate the local instead");
@@ -179,6 +185,37 @@ impl Parser<'_> {
         }
         let line = method.faults.then(|| line(call.method.span()));
         Value::new(call.method.span(), ValueKind::Op { method: method.name, operands, line })
+    }
+
+    /// A method of slices.
+    fn slice_call(&mut self, call: &ExprMethodCall) -> Option<Value> {
+        let span = call.method.span();
+        if let Some(range) = is_part(call) {
+            if matches!(range.limits, RangeLimits::Closed(_)) {
+                self.errors.at(range, "a part of a slice is written `from..to` on the device");
+                return Some(Value::error(span));
+            }
+            let place = self.place(&call.receiver);
+            let from = range.start.as_ref().map(|from| Box::new(self.value(from)));
+            let to = range.end.as_ref().map(|to| Box::new(self.value(to)));
+            return Some(Value::new(span, ValueKind::Part { place, from, to, line: line(span) }));
+        }
+        if !self.is_slice(&call.receiver) || !call.args.is_empty() {
+            return None;
+        }
+        match call.method.to_string().as_str() {
+            // Natively it counts a reference; on the device that is done where the slice is sent.
+            "clone" => Some(self.value(&call.receiver)),
+            "is_empty" => {
+                let length = Value::new(span, ValueKind::Len(self.place(&call.receiver)));
+                let zero = Value::new(span, ValueKind::Const(quote!(0usize)));
+                Some(Value::new(
+                    span,
+                    ValueKind::Op { method: "eq", operands: vec![length, zero], line: None },
+                ))
+            }
+            _ => None,
+        }
     }
 
     /// A method of `Option` and `Result`.

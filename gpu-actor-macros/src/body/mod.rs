@@ -26,7 +26,7 @@ use quote::{ToTokens, quote_spanned};
 use std::collections::HashMap;
 use std::rc::Rc;
 use syn::spanned::Spanned;
-use syn::{Attribute, GenericParam, Generics, ImplItem, ItemImpl};
+use syn::{Attribute, Expr, ExprMethodCall, ExprRange, GenericParam, Generics, ImplItem, ItemImpl};
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +115,8 @@ pub(crate) struct Parser<'a> {
     siblings: Siblings,
     /// The names of what the function is generic over.
     generics: Vec<Ident>,
+    /// The parameters that are slices.
+    slices: Vec<Ident>,
 }
 
 impl<'a> Parser<'a> {
@@ -138,6 +140,7 @@ impl<'a> Parser<'a> {
             context: context.cloned(),
             siblings: Siblings::default(),
             generics: Vec::new(),
+            slices: Vec::new(),
         }
     }
 
@@ -155,6 +158,24 @@ impl<'a> Parser<'a> {
             GenericParam::Lifetime(_) => None,
         }));
         self
+    }
+
+    /// The same in a function with these slices among its parameters.
+    pub(crate) fn slices<'n>(mut self, names: impl Iterator<Item = &'n Ident>) -> Self {
+        self.slices.extend(names.cloned());
+        self
+    }
+
+    /// Whether an expression names a slice.
+    fn is_slice(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Path(path) => path.path.get_ident().is_some_and(|name| self.slices.contains(name)),
+            Expr::Paren(inner) => self.is_slice(&inner.expr),
+            Expr::Group(inner) => self.is_slice(&inner.expr),
+            // A part of a slice is one.
+            Expr::MethodCall(call) => is_part(call).is_some() && self.is_slice(&call.receiver),
+            _ => false,
+        }
     }
 
     /// Reads the whole body.
@@ -180,6 +201,14 @@ impl<'a> Parser<'a> {
         let parsed = parse(self);
         self.scopes.pop();
         parsed
+    }
+}
+
+/// The range in `slice.slice(from..to)`.
+fn is_part(call: &ExprMethodCall) -> Option<&ExprRange> {
+    match call.args.first() {
+        Some(Expr::Range(range)) if call.method == "slice" && call.args.len() == 1 => Some(range),
+        _ => None,
     }
 }
 

@@ -148,6 +148,8 @@ pub(crate) enum ValueKind {
     From { value: Box<Value>, ty: Ident },
     /// The length of the array in a place.
     Len(Place),
+    /// `slice.slice(from..to)`
+    Part { place: Place, from: Option<Box<Value>>, to: Option<Box<Value>>, line: Line },
     /// A call of a function marked `#[gpu_fn]`.
     Call { path: ExprPath, args: Vec<Value> },
     /// A call of a function of a type, by its path.

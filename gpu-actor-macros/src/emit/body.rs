@@ -203,6 +203,17 @@ pub(super) fn value(value: &Value) -> TokenStream {
             let place = self::place(place);
             quote_spanned!(at=> __b.len(#place))
         }
+        ValueKind::Part { place, from, to, line } => {
+            let place = self::place(place);
+            let from = from.as_ref().map_or_else(|| quote!(__b.lit(0usize)), |from| self::value(from));
+            let to = to.as_ref().map_or_else(|| quote!(__b.len(__s)), |to| self::value(to));
+            quote_spanned! {at=> {
+                let __s = #place;
+                let __from = #from;
+                let __to = #to;
+                __b.subslice(__s, __from, __to, #line)
+            } }
+        }
         ValueKind::Call { path, args } => calls::free(at, path, args),
         ValueKind::Associated { path, args, hint } => calls::associated(at, path, args, hint),
         ValueKind::Method { receiver, method, generics, args, hint } => {

@@ -31,8 +31,8 @@ const SHARDS: usize = 8;
 /// How an ask ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The handler replied: the stamp, and the reply in the payload.
-    Reply { hlc: u64 },
+    /// The handler replied: the stamp, and the reply in the payload. The handle of the buffer that it has a reference to, or 0.
+    Reply { hlc: u64, buffer: u64 },
     /// The handler faulted; the fault record and the actor.
     Fault { actor: u64, code_site: u64, method: u64 },
     /// The reply's stamp was too far ahead.
@@ -169,16 +169,20 @@ impl Asks {
     }
 
     /// Frees the entry of an ask whose future is dropped. A reply that comes later finds a new generation; one that has come
-    /// already and was not picked up is as late.
-    pub(crate) fn cancel(&self, ticket: Ticket) {
+    /// already and was not picked up is as late; the buffer that it has a reference to is the result, or 0.
+    pub(crate) fn cancel(&self, ticket: Ticket) -> u64 {
         // SAFETY: as in `poll`.
         let left = unsafe { self.place(ticket.index).entry.leave(ticket.generation, |outcome| outcome.end) };
-        match left {
-            Left::Unanswered => {}
-            Left::Answered(end) => self.count_late(end),
-            Left::Behind | Left::Gone => return,
-        }
+        let buffer = match left {
+            Left::Unanswered => 0,
+            Left::Answered(end) => {
+                self.count_late(end);
+                if let End::Reply { buffer, .. } = end { buffer } else { 0 }
+            }
+            Left::Behind | Left::Gone => return 0,
+        };
         self.give_back(ticket.index);
+        buffer
     }
 
     /// Hands a reply to who waits; wakes it. `false` (and a count) when nobody waits any more.
@@ -186,9 +190,10 @@ impl Asks {
         &self,
         ticket: Ticket,
         hlc: u64,
+        buffer: u64,
         read: impl FnOnce(&mut [u64; PAYLOAD_WORDS]),
     ) -> bool {
-        self.complete(ticket, End::Reply { hlc }, read)
+        self.complete(ticket, End::Reply { hlc, buffer }, read)
     }
 
     /// Hands an end without a reply to who waits; wakes it. `false` (and a count) when nobody waits any more.

@@ -35,6 +35,11 @@ pub enum Refused {
     Full,
     /// The inbox is closed for good.
     Closed,
+    /// The host has a buffer mapped that the message names.
+    Mapped {
+        /// By a guard that can write.
+        for_writing: bool,
+    },
 }
 
 /// Keeps a word from sharing a cache line with its neighbours.

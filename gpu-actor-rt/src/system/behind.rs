@@ -77,6 +77,7 @@ impl Inner {
         match offered {
             Offered::Taken => {}
             Offered::Evicted(oldest) => {
+                self.forget(oldest.envelope().payload, oldest.corr);
                 if let Some(ticket) = Ticket::from_corr(oldest.corr) {
                     self.asks.end(ticket, End::Dropped);
                 }

@@ -9,8 +9,8 @@ use std::sync::{Mutex, TryLockError};
 
 use super::Inner;
 use super::owed::Owed;
+use crate::buffer::Releases;
 use crate::device::Assist;
-use crate::hlc;
 use crate::ring::{Completion, Completions, wants_doorbell};
 use crate::shared::Mapped;
 
@@ -21,6 +21,8 @@ const BATCH: usize = 256;
 #[derive(Debug)]
 pub(super) struct Drains {
     rings: Vec<Mutex<Drain>>,
+    /// What the device says of buffers; nothing where no handler has slices.
+    releases: Option<Releases<Mapped>>,
     assisted: AtomicU64,
 }
 
@@ -31,9 +33,9 @@ struct Drain {
 }
 
 impl Drains {
-    pub(super) fn new(rings: Vec<Completions<Mapped>>) -> Self {
+    pub(super) fn new(rings: Vec<Completions<Mapped>>, releases: Option<Releases<Mapped>>) -> Self {
         let drain = |ring| Mutex::new(Drain { ring, scratch: Completion::default() });
-        Self { rings: rings.into_iter().map(drain).collect(), assisted: AtomicU64::new(0) }
+        Self { rings: rings.into_iter().map(drain).collect(), releases, assisted: AtomicU64::new(0) }
     }
 
     /// Asks whose thread ran the worker itself.
@@ -49,7 +51,19 @@ impl Inner {
         for worker in 0..self.drains.rings.len() {
             worked |= self.drain(worker) != Some(0);
         }
-        worked
+        worked | self.drain_releases()
+    }
+
+    /// Takes what the device says of buffers; whether there was anything, or somebody else was there.
+    fn drain_releases(&self) -> bool {
+        self.drains.releases.as_ref().is_some_and(|releases| releases.drain(&self.buffers))
+    }
+
+    /// A reply that names this buffer has been read, or is not going to be.
+    pub(crate) fn let_go(&self, handle: u64) {
+        if let Some(releases) = &self.drains.releases {
+            releases.arrive(&self.buffers, handle);
+        }
     }
 
     /// Takes a batch from a worker's ring; how many. None if another thread is at it.
@@ -61,13 +75,11 @@ impl Inner {
             Err(TryLockError::WouldBlock) => return None,
         };
         let Drain { ring, scratch } = &mut *drain;
-        // One reading for all that one ring has: a batch takes microseconds, the drift bound is far more.
-        let mut now = None;
         for taken in 0..BATCH {
             if !ring.pop(scratch) {
                 return Some(taken);
             }
-            self.complete(scratch, *now.get_or_insert_with(hlc::now));
+            self.complete(scratch);
         }
         Some(BATCH)
     }
@@ -125,6 +137,7 @@ impl Inner {
                 self.drains.assisted.fetch_add(1, Ordering::Relaxed);
                 // The worker's signal was for what it completed meanwhile. If all of that is taken, nobody need be woken.
                 let left = self.drain(worker as usize).is_none_or(|taken| taken == BATCH);
+                self.drain_releases();
                 if left && signalled {
                     self.running.launched().signal_host();
                 }

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use kernels_ptx::lang::GpuData;
+use crate::buffer::Reply;
 
 use super::{ActorSystem, Inner};
 use crate::call::{AskStamped, Call};
@@ -124,7 +124,7 @@ impl ActorSystem {
     /// system.shutdown().await
     /// # }
     /// ```
-    pub fn tell_many<R: GpuData>(
+    pub fn tell_many<R: Reply>(
         &self,
         calls: impl IntoIterator<Item = Call<R>>,
     ) -> Result<usize, TellManyError<R>> {
@@ -132,10 +132,10 @@ impl ActorSystem {
         let mut stamps = system.clock.batch();
         let mut bells = Bells::new(system, false);
         let mut taken = 0;
-        for call in calls {
-            let message = &call.message;
+        for mut call in calls {
+            let message = &mut call.message;
             let sent = if std::ptr::eq(system, &raw const *message.target.system) {
-                message.target.resolve().and_then(|id| {
+                message.sound().and_then(|()| message.target.resolve()).and_then(|id| {
                     message
                         .post_quietly(id, 0, stamps.tick(coarse::wall))
                         .map(|()| bells.note(id.worker()))
@@ -180,7 +180,7 @@ impl ActorSystem {
     /// system.shutdown().await
     /// # }
     /// ```
-    pub fn ask_many<R: GpuData>(&self, calls: impl IntoIterator<Item = Call<R>>) -> AskMany<R> {
+    pub fn ask_many<R: Reply>(&self, calls: impl IntoIterator<Item = Call<R>>) -> AskMany<R> {
         let asks: Vec<_> = calls.into_iter().map(Call::ask_stamped).collect();
         let results = asks.iter().map(|_| None).collect();
         AskMany { left: asks.len(), asks, results, sent: 0, system: self.clone() }
@@ -201,7 +201,7 @@ pub struct AskMany<R> {
 
 impl<R> Unpin for AskMany<R> {}
 
-impl<R: GpuData> AskMany<R> {
+impl<R: Reply> AskMany<R> {
     /// Sends what is not sent; `Pending` when a mailbox has no space, and the task is woken when it has.
     fn send(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let system = &*self.system.owner.inner;
@@ -231,7 +231,7 @@ impl<R: GpuData> AskMany<R> {
     }
 }
 
-impl<R: GpuData> Future for AskMany<R> {
+impl<R: Reply> Future for AskMany<R> {
     type Output = Vec<Result<R>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

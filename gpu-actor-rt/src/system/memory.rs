@@ -5,10 +5,13 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use kernels_ptx::abi::{LINE, actor, actor_type, control, fault, line, root, scratch, slot, worker};
+use kernels_ptx::abi::{
+    LINE, actor, actor_type, buffer, buffers, control, fault, line, root, scratch, slot, worker,
+};
 
 use crate::actor::ActorInfo;
-use crate::config::Settings;
+use crate::buffer::Releases;
+use crate::config::{Config, Settings};
 use crate::device::{Allocation, Device, DeviceError, MemoryKind};
 use crate::error::{Error, Result};
 use crate::hlc::Calibration;
@@ -35,6 +38,8 @@ pub(crate) struct Memory {
     pub(crate) lines: Vec<Mapped>,
     /// Per type, in the order of the program.
     pub(crate) types: Vec<TypeMemory>,
+    /// The table of buffers, where a handler has slices.
+    pub(crate) buffers: Option<Mapped>,
     _device: Vec<Box<dyn Allocation>>,
 }
 
@@ -119,6 +124,50 @@ impl Arena<'_> {
     }
 }
 
+/// The host's ends of what the workers write into.
+pub(crate) struct Ends {
+    pub(crate) completions: Vec<Completions<Mapped>>,
+    /// Where a handler has slices.
+    pub(crate) releases: Option<Releases<Mapped>>,
+}
+
+/// What the record of a system's buffers says of the rest.
+struct Of<'a> {
+    config: &'a Config,
+    workers: u64,
+    slot_size: u64,
+    control: u64,
+}
+
+/// Slots of a worker's ring of releases. The host takes them as fast as it can, and a worker that finds the ring full waits.
+const RELEASES: u64 = 1024;
+
+impl Arena<'_> {
+    /// What handlers with slices need: the address of the record, the table, and the rings by which they tell of buffers.
+    fn buffers(&mut self, of: &Of<'_>) -> Result<(u64, Mapped, Releases<Mapped>)> {
+        let count = u64::from(of.config.max_buffers);
+        let table = self.mapped(count * buffer::SIZE)?;
+        let shape = Shape { capacity: RELEASES, slot_size: buffers::RELEASE };
+        let rings = self.mapped(of.workers * shape.bytes())?;
+        let mut record = Record::new(buffers::SIZE);
+        for (offset, value) in [
+            (buffers::TABLE, table.address()),
+            (buffers::LOCKS, self.zeroed(count * 8)?),
+            (buffers::COUNT, count),
+            (buffers::CONTROL, of.control),
+            (buffers::SLOT_SIZE, of.slot_size),
+            (buffers::RELEASES, rings.address()),
+            (buffers::RELEASE_CAPACITY, shape.capacity),
+            (buffers::TICKETS, self.zeroed(of.workers * LINE)?),
+        ] {
+            record.set(offset, value);
+        }
+        let ring = |worker| Completions::new(rings.part(worker * shape.bytes(), shape.bytes()), shape);
+        let releases = Releases::new((0..of.workers).map(ring).collect(), shape.capacity);
+        Ok((self.device(&record.0)?, table, releases))
+    }
+}
+
 impl Memory {
     /// Allocates and fills everything that must be in place before the launch.
     pub(crate) fn build(
@@ -127,7 +176,7 @@ impl Memory {
         settings: &Settings,
         mailboxes: &[Mailbox],
         calibration: Calibration,
-    ) -> Result<(Self, Vec<Completions<Mapped>>)> {
+    ) -> Result<(Self, Ends)> {
         let config = &settings.config;
         let workers = u64::from(settings.workers);
         let slot_size = program.slot_size;
@@ -190,6 +239,13 @@ impl Memory {
 
         let stride = (scratch::OUTBOX + u64::from(config.max_sends) * slot_size).next_multiple_of(LINE);
         let lane_memory = arena.zeroed(workers * u64::from(config.lanes) * stride)?;
+        let (buffers, releases) = if program.has_slices() {
+            let of = Of { config, workers, slot_size, control: control.address() };
+            let (block, table, releases) = arena.buffers(&of)?;
+            (Some((block, table)), Some(releases))
+        } else {
+            (None, None)
+        };
         let mut record = Record::new(root::SIZE);
         for (offset, value) in [
             (root::CONTROL, control.address()),
@@ -207,6 +263,7 @@ impl Memory {
             (root::DRIFT_BOUND, u64::try_from(config.drift_bound.as_nanos()).unwrap_or(u64::MAX)),
             (root::SCRATCH, lane_memory),
             (root::SCRATCH_STRIDE, stride),
+            (root::BUFFERS, buffers.as_ref().map_or(0, |(block, _)| *block)),
             // Bells are sooner than any look.
             (root::SPINS, if device.has_bells() { 0 } else { root::MOST_SPINS }),
             (
@@ -218,8 +275,9 @@ impl Memory {
         }
         let root = arena.device(&record.0)?;
         let overflows = (0..workers).map(|_| Overflow::new()).collect();
-        let memory = Self { root, control, inboxes, overflows, lines, types, _device: arena.owned };
-        Ok((memory, completions))
+        let buffers = buffers.map(|(_, table)| table);
+        let memory = Self { root, control, inboxes, overflows, lines, types, buffers, _device: arena.owned };
+        Ok((memory, Ends { completions, releases }))
     }
 }
 

@@ -4,6 +4,7 @@
 //! is in the count that the error names; a system that is dropped ends its kernel and hangs on nothing.
 
 pub(crate) mod behind;
+mod buffers;
 mod directory;
 mod drain;
 pub(crate) mod many;
@@ -27,6 +28,7 @@ use tokio::sync::broadcast;
 
 use crate::actor::Actor;
 use crate::asks::Asks;
+use crate::buffer::Buffers;
 use crate::coarse;
 use crate::config::{Config, Settings};
 use crate::device::{self, Chosen, Device, LaunchStatus};
@@ -36,12 +38,14 @@ use crate::hlc::{self, Calibration, Clock};
 use crate::id::{ActorId, RawId};
 use crate::key::Key;
 use crate::mailbox::Mailbox;
+use crate::pool::BufferPool;
 use crate::program::Program;
 use crate::refs::{ActorRef, RawRef};
 use crate::registry;
 use crate::ring::{Envelope, Refused, wants_doorbell};
 use crate::stats::Stats;
 use drain::Drains;
+use memory::Ends;
 use owed::Owed;
 use poller::{Poller, PollerLink};
 use running::Running;
@@ -123,6 +127,7 @@ pub(crate) struct Inner {
     pub(crate) asks: Asks,
     pub(crate) waiters: Vec<Waiters>,
     pub(crate) poller: PollerLink,
+    pub(crate) buffers: Arc<Buffers>,
     drains: Drains,
     owed: Owed,
     clock: Clock,
@@ -168,7 +173,7 @@ impl ActorSystem {
         let mailboxes = settings.mailboxes(&program.types)?;
         let (module, jit) = tracing::debug_span!("load").in_scope(|| program.load(device.as_ref()))?;
         let calibration = Calibration::first(device.timer()?, hlc::now());
-        let (running, completions) =
+        let (running, Ends { completions, releases }) =
             Running::launch(&device, &program, &module, &settings, &mailboxes, calibration)?;
         running.await_workers(settings.config.start_timeout)?;
         let drift_bound = u64::try_from(settings.config.drift_bound.as_nanos()).unwrap_or(u64::MAX);
@@ -176,7 +181,12 @@ impl ActorSystem {
             asks: Asks::new(settings.config.max_pending_asks),
             waiters: (0..settings.workers).map(|_| Waiters::default()).collect(),
             poller: PollerLink::default(),
-            drains: Drains::new(completions),
+            buffers: Buffers::new(
+                BufferPool::new(Arc::clone(&device)),
+                running.memory.buffers.clone(),
+                settings.config.max_buffers,
+            ),
+            drains: Drains::new(completions, releases),
             owed: Owed::new(),
             clock: Clock::new(drift_bound),
             coarse_begun: coarse::steady(),
@@ -253,6 +263,7 @@ impl ActorSystem {
         let inner = &self.owner.inner;
         let counters = inner.running.settled_counters(SETTLE);
         let sleep = inner.running.directory.counts();
+        let (buffers, buffer_references) = inner.buffers.counts();
         let info = inner.device.info();
         Stats {
             device: info.name,
@@ -276,6 +287,9 @@ impl ActorSystem {
             deactivated: sleep.deactivated,
             reactivated: sleep.reactivated,
             resident: sleep.resident,
+            buffers,
+            buffer_references,
+            buffer_memory: inner.buffers.kind(),
             assisted: inner.drains.assisted(),
             heartbeats: counters.heartbeats,
             launches: inner.running.launches(),
@@ -435,6 +449,9 @@ impl Owner {
             tracing::error!("the sweeper panicked; this is a bug in gpu-actor");
         }
         inner.poller.leave();
+        if !stuck {
+            inner.buffers.close();
+        }
         running.launched().signal_host();
         let thread = self.poller.lock().unwrap_or_else(PoisonError::into_inner).take();
         // A waker that the poller wakes may own the last clone of the system: a thread cannot wait for itself, and this
@@ -477,12 +494,18 @@ impl Inner {
     #[inline]
     pub(crate) fn post(&self, actor: RawId, method: u32, corr: u64, payload: &[u64]) -> Result<(), Refused> {
         self.post_quietly(actor, method, corr, payload, self.stamp())?;
-        if corr == 0 {
-            self.ring(actor.worker());
-        } else {
-            self.ring_for_reply(actor.worker());
-        }
+        self.ring_for(actor.worker(), corr);
         Ok(())
+    }
+
+    /// After a message: wakes its worker, or runs it for an ask.
+    #[inline]
+    pub(crate) fn ring_for(&self, worker: u32, corr: u64) {
+        if corr == 0 {
+            self.ring(worker);
+        } else {
+            self.ring_for_reply(worker);
+        }
     }
 
     /// The stamp of a message that is sent now.

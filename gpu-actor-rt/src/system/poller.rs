@@ -11,9 +11,11 @@ use kernels_ptx::abi::{completion, control, line};
 
 use super::Inner;
 use crate::asks::{End, Ticket};
+use crate::buffer::handles;
+use crate::coarse;
 use crate::device::{DeviceError, LaunchStatus};
 use crate::fault::Fault;
-use crate::hlc::{self, Calibration};
+use crate::hlc::{self, Calibration, DriftError};
 use crate::id::RawId;
 use crate::ring::{Completion, PollerBed};
 use crate::sync::Words;
@@ -245,24 +247,39 @@ fn publish<W: Words>(block: &W, calibration: Calibration) {
 }
 
 impl Inner {
-    /// Hands one completion, taken at `now` of the wall clock, to who waits for it, or reports it.
-    pub(super) fn complete(&self, done: &Completion, now: u64) {
+    /// Takes note of a stamp that came from the device.
+    fn observe(&self, stamp: u64) -> Result<(), DriftError> {
+        // The coarse clock is never ahead of the wall clock: a stamp that is near enough to it is near enough. Only where one is
+        // not, the time is read.
+        self.clock.observe(stamp, coarse::wall()).or_else(|_| self.clock.observe(stamp, hlc::now()))
+    }
+
+    /// Hands one completion to who waits for it, or reports it.
+    pub(super) fn complete(&self, done: &Completion) {
         let ticket = Ticket::from_corr(done.corr);
         let (code_site, method) = (done.payload[0], done.payload[1]);
         match (done.kind, ticket) {
             (completion::REPLY, Some(ticket)) => {
-                match self.clock.observe(done.hlc, now) {
-                    Ok(()) => self.asks.reply(ticket, done.hlc, |payload| {
+                // A reply has one slice at the most.
+                let buffer = handles(done.payload(), done.corr).next().unwrap_or(0);
+                let read = match self.observe(done.hlc) {
+                    Ok(()) => self.asks.reply(ticket, done.hlc, buffer, |payload| {
                         for (word, reply) in payload.iter_mut().zip(done.payload()) {
                             *word = *reply;
                         }
                     }),
-                    Err(error) => self.asks.end(ticket, End::Drift(error)),
+                    Err(error) => {
+                        self.asks.end(ticket, End::Drift(error));
+                        false
+                    }
                 };
+                if !read && buffer != 0 {
+                    self.let_go(buffer);
+                }
             }
             (completion::FAULT, Some(ticket)) => {
                 // A stamp beyond the bound must not enter the clock; the fault is news all the same.
-                let _ = self.clock.observe(done.hlc, now);
+                let _ = self.observe(done.hlc);
                 self.asks.end(ticket, End::Fault { actor: done.actor, code_site, method });
             }
             (completion::FAULT, None) => {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use kernels_ptx::abi::{control, line};
 
 use super::directory::Directory;
-use super::memory::Memory;
+use super::memory::{Ends, Memory};
 use super::slices::{Launcher, Slices};
 use crate::config::Settings;
 use crate::device::{Device, LaunchStatus, Launched, LoadedModule};
@@ -19,7 +19,6 @@ use crate::hlc::Calibration;
 use crate::mailbox::Mailbox;
 use crate::overflow::Overflow;
 use crate::program::Program;
-use crate::ring::Completions;
 use crate::shared::Mapped;
 use crate::sync::Words;
 
@@ -113,9 +112,8 @@ impl Running {
         settings: &Settings,
         mailboxes: &[Mailbox],
         calibration: Calibration,
-    ) -> Result<(Self, Vec<Completions<Mapped>>)> {
-        let (memory, completions) =
-            Memory::build(device.as_ref(), program, settings, mailboxes, calibration)?;
+    ) -> Result<(Self, Ends)> {
+        let (memory, ends) = Memory::build(device.as_ref(), program, settings, mailboxes, calibration)?;
         let memory = Arc::new(memory);
         let directory = Directory::new(program, settings.workers, settings.config.max_resident);
         let launcher = Launcher {
@@ -133,7 +131,7 @@ impl Running {
             launches.fetch_add(1, Ordering::Relaxed);
             launcher.launch()?
         };
-        Ok((Self { launched, memory, directory, orders: Mutex::default(), launches }, completions))
+        Ok((Self { launched, memory, directory, orders: Mutex::default(), launches }, ends))
     }
 
     /// Waits until every worker runs.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use kernels_ptx::abi::{corr, cx, fault, slot};
+use kernels_ptx::abi::{corr, cx, fault, scratch, slice, slot, view};
 use kernels_ptx::harness;
 use kernels_ptx::ir::FaultSite;
 use kernels_ptx::module::Module;
+use kernels_ptx::ring::buffers;
 
 use crate::actor::{ActorInfo, MethodInfo};
 use crate::device::{Allocation, Device, DeviceError, LaunchRequest, LaunchStatus, LoadedModule, MemoryKind};
@@ -18,8 +19,10 @@ pub(super) const BUDGET: u64 = 1 << 16;
 pub(super) const MAX_SENDS: u32 = crate::cx::DEFAULT_OUTBOX;
 /// Bytes of a slot.
 const SLOT: u64 = slot::CLASSES[slot::CLASSES.len() - 1];
-/// Bytes from one context to the next: the record, then the outbox.
-const CONTEXT: u64 = cx::SIZE + MAX_SENDS as u64 * SLOT;
+/// Bytes from one context to the next: the record, the views of slices, the outbox.
+const CONTEXT: u64 = scratch::OUTBOX + MAX_SENDS as u64 * SLOT;
+/// What a buffer begins on a multiple of.
+const ALIGN: u64 = 16;
 /// How long a batch may take on a loaded machine: far more than its budget needs.
 const PATIENCE: Duration = Duration::from_mins(5);
 
@@ -36,12 +39,16 @@ pub(super) struct Input {
     pub(super) state: Vec<u8>,
     pub(super) message: Vec<u8>,
     pub(super) now: u64,
+    /// The buffers of its slices.
+    pub(super) buffers: Vec<Vec<u8>>,
 }
 
 /// What became of one call.
 #[derive(Clone, Debug)]
 pub(super) struct Output {
     pub(super) state: Vec<u8>,
+    /// What its buffers have then.
+    pub(super) buffers: Vec<Vec<u8>>,
     pub(super) end: Result<(Vec<u8>, Vec<Sent>), Faulted>,
 }
 
@@ -69,6 +76,11 @@ impl<'a> Batch<'a> {
             symbols.push(program::symbol(actor, info));
             module.add(function);
         }
+        if actor.methods.iter().any(|info| info.slices != 0) {
+            for function in buffers::functions().map_err(|error| Error::Module(error.into()))? {
+                module.add(function);
+            }
+        }
         let names: Vec<&str> = symbols.iter().map(String::as_str).collect();
         module.add(harness::build(&names).map_err(|error| Error::Module(error.into()))?);
         let module = module.verify().map_err(|error| Error::Module(error.into()))?;
@@ -85,6 +97,16 @@ impl<'a> Batch<'a> {
         let messages = self.array(count, SLOT)?;
         let contexts = self.array(count, CONTEXT)?;
         let statuses = self.array(count, 8)?;
+        let spans = inputs.iter().map(|input| span(&input.buffers));
+        let data_stride = spans.max().unwrap_or(0);
+        let data = self.array(count, data_stride)?;
+        let mut bytes = vec![0; (count * data_stride) as usize];
+        for (input, record) in inputs.iter().zip(bytes.chunks_mut(data_stride.max(1) as usize)) {
+            for (at, buffer) in places(&input.buffers) {
+                record[at as usize..][..buffer.len()].copy_from_slice(buffer);
+            }
+        }
+        self.device.copy_to_device(data.address(), &bytes)?;
         let mut bytes = vec![0; (count * state_stride) as usize];
         for (input, record) in inputs.iter().zip(bytes.chunks_mut(state_stride as usize)) {
             record[..input.state.len()].copy_from_slice(&input.state);
@@ -102,10 +124,17 @@ impl<'a> Batch<'a> {
         for ((input, record), index) in inputs.iter().zip(bytes.chunks_mut(CONTEXT as usize)).zip(0..) {
             put(record, cx::BUDGET, BUDGET);
             put(record, cx::NOW, input.now);
-            put(record, cx::OUTBOX, contexts.address() + index * CONTEXT + cx::SIZE);
+            put(record, cx::OUTBOX, contexts.address() + index * CONTEXT + scratch::OUTBOX);
             // The number of sends, zero, shares its word with the capacity.
             put(record, cx::SENT, u64::from(MAX_SENDS) << 32);
             put(record, cx::SLOT_SIZE, SLOT);
+            // As they are opened before a handler that the ring kernel calls.
+            for (number, (at, buffer)) in places(&input.buffers).enumerate() {
+                let view = scratch::VIEWS + number as u64 * view::SIZE;
+                put(record, view + view::ADDRESS, data.address() + index * data_stride + at);
+                put(record, view + view::BYTES, buffer.len() as u64);
+                put(record, view + view::HANDLE, handle(number, buffer));
+            }
         }
         self.device.copy_to_device(contexts.address(), &bytes)?;
 
@@ -128,11 +157,17 @@ impl<'a> Batch<'a> {
         let states = self.read(&*states)?;
         let contexts = self.read(&*contexts)?;
         let statuses = self.read(&*statuses)?;
+        let data = self.read(&*data)?;
+        let data = (0..count).map(|index| &data[(index * data_stride) as usize..]);
         let records = states.chunks(state_stride as usize).zip(contexts.chunks(CONTEXT as usize));
         Ok(records
             .zip(statuses.chunks(8))
-            .map(|((state, context), status)| Output {
+            .zip(inputs.iter().zip(data))
+            .map(|(((state, context), status), (input, data))| Output {
                 state: state[..state_size as usize].to_vec(),
+                buffers: places(&input.buffers)
+                    .map(|(at, buffer)| data[at as usize..][..buffer.len()].to_vec())
+                    .collect(),
                 end: if get(status, 0) == 0 {
                     let reply = &context[cx::REPLY as usize..][..info.reply_size as usize];
                     Ok((reply.to_vec(), sent(context)))
@@ -185,7 +220,7 @@ impl<'a> Batch<'a> {
 
 fn sent(context: &[u8]) -> Vec<Sent> {
     let count = get(context, cx::SENT) as u32;
-    context[cx::SIZE as usize..]
+    context[scratch::OUTBOX as usize..]
         .chunks(SLOT as usize)
         .take(count as usize)
         .map(|entry| Sent {
@@ -196,7 +231,26 @@ fn sent(context: &[u8]) -> Vec<Sent> {
         .collect()
 }
 
-fn put(record: &mut [u8], offset: u64, value: u64) {
+/// What names the buffer of a slice; nothing names one without elements.
+pub(super) fn handle(number: usize, buffer: &[u8]) -> u64 {
+    if buffer.is_empty() { 0 } else { number as u64 | 1 << slice::INDEX_BITS }
+}
+
+/// Where each buffer of a call is.
+fn places(buffers: &[Vec<u8>]) -> impl Iterator<Item = (u64, &[u8])> {
+    buffers.iter().scan(0, |next, buffer| {
+        let at = *next;
+        *next += (buffer.len() as u64).next_multiple_of(ALIGN);
+        Some((at, buffer.as_slice()))
+    })
+}
+
+/// Bytes of all buffers of a call.
+fn span(buffers: &[Vec<u8>]) -> u64 {
+    places(buffers).map(|(at, buffer)| (at + buffer.len() as u64).next_multiple_of(ALIGN)).max().unwrap_or(0)
+}
+
+pub(super) fn put(record: &mut [u8], offset: u64, value: u64) {
     record[offset as usize..offset as usize + 8].copy_from_slice(&value.to_le_bytes());
 }
 

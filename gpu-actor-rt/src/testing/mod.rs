@@ -13,7 +13,9 @@ mod values;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
-use crate::actor::{Actor, ActorInfo, MethodInfo, Registration};
+use kernels_ptx::abi::slice;
+
+use crate::actor::{Actor, ActorInfo, ElementInfo, MethodInfo, Registration};
 use crate::cx::{Cx, Message};
 use crate::device::Device;
 use crate::device::soft::{Soft, SoftConfig};
@@ -73,11 +75,13 @@ pub struct Difference {
     pub message: Vec<u8>,
     /// The time of the call.
     pub now: u64,
+    /// The elements of each of its slices, made as simple as the difference allows.
+    pub buffers: Vec<Vec<u8>>,
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { handler, what, native, device, case, seed, state, message, now } = self;
+        let Self { handler, what, native, device, case, seed, state, message, now, buffers } = self;
         writeln!(f, "{handler} differs in {what}, first at case {case} with seed {seed:#x}:")?;
         writeln!(f, "  natively      {native}")?;
         writeln!(f, "  on the device {device}")?;
@@ -85,6 +89,9 @@ impl fmt::Display for Difference {
         writeln!(f, "  state before  {}", Bytes(state))?;
         writeln!(f, "  message       {}", Bytes(message))?;
         writeln!(f, "  time          {now}")?;
+        for buffer in buffers {
+            writeln!(f, "  slice         {}", Bytes(buffer))?;
+        }
         write!(f, "repeat it with testing::check_handlers::<{}>({}, {seed:#x})", type_name(handler), case + 1)
     }
 }
@@ -270,7 +277,7 @@ impl Subject<'_> {
             return None;
         }
         let cx = Cx::native().max_sends(batch::MAX_SENDS).at(input.now);
-        Some(native::run(self.method(), &input.state, &input.message, cx))
+        Some(native::run(self.method(), input, cx))
     }
 
     fn compare(&self, native: Native, device: Output) -> Result<(), Apart> {
@@ -308,7 +315,7 @@ fn survey_one(subject: &Subject<'_>, cases: u32, seed: u64) -> Result<Surveyed, 
         if let Err(apart) = subject.compare(native, output) {
             let (input, apart) = simplify::simplify(subject, input.clone(), apart);
             let Apart { what, native, device } = apart;
-            let Input { state, message, now } = input;
+            let Input { state, message, now, buffers } = input;
             difference = Some(Box::new(Difference {
                 handler: format!("{}::{}", info.name, method.name),
                 what,
@@ -319,6 +326,7 @@ fn survey_one(subject: &Subject<'_>, cases: u32, seed: u64) -> Result<Surveyed, 
                 state,
                 message,
                 now,
+                buffers,
             }));
             break;
         }
@@ -334,7 +342,26 @@ fn input(info: &ActorInfo, method: &MethodInfo, random: &mut Random) -> Input {
     let mut message = vec![0; method.msg_size as usize];
     random.fill(&mut message);
     (method.message)(&mut message);
-    Input { state, message, now: random.next() >> 1 }
+    let buffers = method.elements.iter().map(|element| buffer(*element, random)).collect();
+    let mut input = Input { state, message, now: random.next() >> 1, buffers };
+    name_buffers(&mut input);
+    input
+}
+
+/// A buffer of a few random elements, or none.
+fn buffer(element: ElementInfo, random: &mut Random) -> Vec<u8> {
+    let mut bytes = vec![0; (random.next() % 10) as usize * element.size as usize];
+    random.fill(&mut bytes);
+    bytes
+}
+
+/// Makes the message's slices those of the input's buffers.
+fn name_buffers(input: &mut Input) {
+    for (number, buffer) in input.buffers.iter().enumerate() {
+        let at = number as u64 * slice::SIZE;
+        batch::put(&mut input.message, at + slice::HANDLE, batch::handle(number, buffer));
+        batch::put(&mut input.message, at + slice::OFFSET, (buffer.len() as u64) << 32);
+    }
 }
 
 /// In what two results are apart.
@@ -395,6 +422,14 @@ fn compare(
         (Err(panic), Err(fault)) => compare_faults(&panic, &fault)?,
         (Ok((reply, _)), Err(fault)) => return differ("the outcome", returned(&reply), fault),
         (Err(panic), Ok((reply, _))) => return differ("the outcome", panic, returned(&reply)),
+    }
+    for ((native, device), element) in native.buffers.iter_mut().zip(&mut device.buffers).zip(method.elements)
+    {
+        for bytes in native.chunks_mut(element.size as usize).chain(device.chunks_mut(element.size as usize))
+        {
+            (element.normalise)(bytes);
+        }
+        same("what a slice has then", Bytes(native), Bytes(device))?;
     }
     (info.state)(&mut native.state);
     (info.state)(&mut device.state);

@@ -4,7 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
+use super::batch::Input;
 use crate::actor::MethodInfo;
+use crate::buffer::NativeBuffers;
 use crate::cx::{Cx, Message, TOO_MANY_SENDS};
 use crate::fault::FaultKind;
 
@@ -12,6 +14,8 @@ use crate::fault::FaultKind;
 #[derive(Clone, Debug)]
 pub(super) struct Native {
     pub(super) state: Vec<u8>,
+    /// What its buffers have then.
+    pub(super) buffers: Vec<Vec<u8>>,
     pub(super) end: Result<(Vec<u8>, Vec<Message>), Panic>,
 }
 
@@ -79,9 +83,14 @@ fn install_hook() {
 }
 
 /// Runs a handler natively.
-pub(super) fn run(method: &MethodInfo, state: &[u8], message: &[u8], mut cx: Cx) -> Native {
+pub(super) fn run(method: &MethodInfo, input: &Input, mut cx: Cx) -> Native {
     install_hook();
-    let mut state = state.to_vec();
+    let (mut state, message) = (input.state.clone(), &input.message);
+    let mut buffers = NativeBuffers::default();
+    for buffer in &input.buffers {
+        buffers.add(buffer.clone());
+    }
+    cx = cx.with_buffers(buffers.clone());
     let mut reply = vec![0; method.reply_size as usize];
     QUIET.set(true);
     // After a panic only `state` is looked at, which the handler's glue leaves whole; the context is dropped.
@@ -92,7 +101,7 @@ pub(super) fn run(method: &MethodInfo, state: &[u8], message: &[u8], mut cx: Cx)
         Ok(()) => Ok((reply, cx.sent().to_vec())),
         Err(_) => Err(LAST.take()),
     };
-    Native { state, end }
+    Native { state, buffers: buffers.bytes(), end }
 }
 
 #[cfg(test)]

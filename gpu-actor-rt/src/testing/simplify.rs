@@ -3,7 +3,7 @@
 //! Nothing is known of the types, so bytes are changed in the units in which fields are aligned, and made valid again.
 
 use super::batch::Input;
-use super::{Apart, Subject};
+use super::{Apart, Subject, name_buffers};
 
 /// Rounds of changes at most; each keeps one.
 const ROUNDS: usize = 100;
@@ -35,7 +35,8 @@ pub(super) fn simplify(subject: &Subject<'_>, input: Input, apart: Apart) -> (In
 /// How far an input is from all zeros: bytes that are not zero, then their sum.
 fn weight(input: &Input) -> (usize, u64) {
     let now = input.now.to_le_bytes();
-    let bytes = input.state.iter().chain(&input.message).chain(&now);
+    let buffers = input.buffers.iter().flatten();
+    let bytes = input.state.iter().chain(&input.message).chain(&now).chain(buffers);
     bytes.fold((0, 0), |(count, sum), byte| (count + usize::from(*byte != 0), sum + u64::from(*byte)))
 }
 
@@ -49,7 +50,15 @@ fn candidates(subject: &Subject<'_>, input: &Input) -> Vec<Input> {
     for message in changes(&input.message) {
         let mut changed = Input { message, ..input.clone() };
         (subject.method().message)(&mut changed.message);
+        name_buffers(&mut changed);
         found.push(changed);
+    }
+    for (number, buffer) in input.buffers.iter().enumerate() {
+        for bytes in changes(buffer) {
+            let mut changed = input.clone();
+            changed.buffers[number] = bytes;
+            found.push(changed);
+        }
     }
     found.extend([0, input.now >> 1].map(|now| Input { now, ..input.clone() }));
     found

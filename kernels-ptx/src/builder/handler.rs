@@ -19,8 +19,15 @@ const CONTEXT: Reg = Reg(2);
 #[derive(Clone, Copy, Debug)]
 pub struct SendSlot(Operand);
 
+impl SendSlot {
+    /// The address of its entry.
+    pub(super) fn entry(&self) -> Operand {
+        self.0
+    }
+}
+
 impl Builder {
-    fn handler_only(&self, what: &'static str) -> bool {
+    pub(super) fn handler_only(&self, what: &'static str) -> bool {
         let handler = self.kind == Kind::Handler;
         if !handler {
             self.fail(LowerError::HandlerOnly { function: self.symbol.clone(), what });
@@ -143,7 +150,7 @@ impl Builder {
         Val::of(self.field(offset, ty))
     }
 
-    fn field(&self, offset: u64, ty: ScalarType) -> Operand {
+    pub(super) fn field(&self, offset: u64, ty: ScalarType) -> Operand {
         let dst = self.reg(ty);
         self.push(Stmt::Load {
             dst,
@@ -153,7 +160,7 @@ impl Builder {
         Operand::Reg(dst)
     }
 
-    fn put(&self, base: Operand, offset: u64, ty: ScalarType, value: Operand) {
+    pub(super) fn put(&self, base: Operand, offset: u64, ty: ScalarType, value: Operand) {
         if let Operand::Reg(base) = base {
             let address = Address { base: Base::Reg(base), offset };
             self.push(Stmt::Store { ty, address, value, order: Order::Weak });

@@ -7,7 +7,7 @@ use super::{Builder, Faulting, constant};
 use crate::{
     abi::fault::code,
     ir::{Address, Base, FrameSlot, Op, Operand, Order, ScalarType, SlotId, Stmt, Type},
-    lang::{Addr, GpuData, GpuType, Len, Loc, Mem, Place, Repr, Scalar, Val},
+    lang::{Addr, GpuData, GpuType, Len, Loc, Mem, Place, Repr, Scalar, Val, slice::Elements},
 };
 
 const INDEX: Faulting = Faulting("a variable index", "use raw addresses");
@@ -157,7 +157,11 @@ impl Builder {
     }
 
     /// `place[i]`. Faults if `i` is out of bounds.
-    pub fn index<T: GpuType, const N: usize>(
+    pub fn index<T: Elements>(&self, place: Place<T>, i: Val<usize>, line: u32) -> Place<T::Item> {
+        T::element(self, place, i, line)
+    }
+
+    pub(crate) fn array_element<T: GpuType, const N: usize>(
         &self,
         place: Place<[T; N]>,
         i: Val<usize>,

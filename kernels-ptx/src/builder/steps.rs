@@ -7,7 +7,7 @@ use super::{Builder, Faulting, constant};
 use crate::{
     abi::fault::code,
     ir::{CompareOp, ScalarType, Stmt},
-    lang::{GpuType, Int, Place, Val},
+    lang::{GpuType, Int, Place, Val, slice::Elements},
 };
 
 const STEP: Faulting = Faulting("`step_by` of a variable", "use a constant step");
@@ -68,9 +68,9 @@ impl Builder {
         Steps(Shape::Closed { from, to, down: false })
     }
 
-    /// The indices of an array.
-    pub fn indices<T: GpuType, const N: usize>(&self, _: Place<[T; N]>) -> Steps<usize> {
-        self.range(self.lit(0), self.lit(N))
+    /// The indices of an array or slice.
+    pub fn indices<T: Elements>(&self, place: Place<T>) -> Steps<usize> {
+        self.range(self.lit(0), self.len(place))
     }
 
     /// `steps.rev()`.

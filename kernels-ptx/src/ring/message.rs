@@ -87,50 +87,63 @@ pub fn set_fault(record: u64, code: u32) {
 
 /// Runs the message at `message`; returns the outcome, with [`ACTIVATED`] set for a first message.
 ///
-/// `method` is the message's method id. The actor's address is left in [`scratch::ACTOR`] (0: none).
+/// `method` is the message's method id, or 0 for a message to a sleeping actor that is not to wait: it faults for want of
+/// memory. The actor's address is left in [`scratch::ACTOR`] (0: none).
 #[gpu_fn]
 pub fn run(root_record: u64, lane_memory: u64, message: u64, method: u32) -> u32 {
     let me = crate::device::worker() as u64;
     let record = lane_memory.wrapping_add(scratch::CX);
     let id = ld_weak(message.wrapping_add(slot::ACTOR));
     let now = ld_weak(lane_memory.wrapping_add(scratch::NOW));
-    let stamp = ld_weak(message.wrapping_add(slot::HLC));
     let capacity = ld_weak(root_record.wrapping_add(root::OUTBOX_CAPACITY));
     // SENT and OUTBOX_CAPACITY share a word: none sent, all of the capacity left.
     st_weak(record.wrapping_add(cx::SENT), capacity.wrapping_shl(32));
     st_weak(lane_memory.wrapping_add(scratch::ACTOR), 0);
+    let mut reason = 0u32;
+    let mut activated = 0u32;
     let address = find_actor(root_record, id, me);
     if address == 0 {
-        set_fault(record, fault::code::UNKNOWN_ACTOR);
-        return FAULTED;
-    }
-    st_weak(lane_memory.wrapping_add(scratch::ACTOR), address);
-    let mut activated = 0u32;
-    let was = ld_weak(address.wrapping_add(actor::STATUS));
-    if was != actor::ACTIVE {
+        reason = fault::code::UNKNOWN_ACTOR;
+    } else {
+        let was = ld_weak(address.wrapping_add(actor::STATUS));
         if was == actor::ASLEEP {
             // The frame of the sleeping has no clock of this actor.
-            st_weak(lane_memory.wrapping_add(scratch::ACTOR), 0);
-            return ASLEEP;
+            if method != 0 {
+                return ASLEEP;
+            }
+            reason = fault::code::NO_MEMORY;
+        } else {
+            st_weak(lane_memory.wrapping_add(scratch::ACTOR), address);
+            if was != actor::ACTIVE {
+                activate(root_record, address, id);
+                activated = ACTIVATED;
+            }
+            st_weak(
+                address.wrapping_add(actor::SEQUENCE),
+                ld_weak(address.wrapping_add(actor::SEQUENCE)).wrapping_add(1),
+            );
+            let stamp = ld_weak(message.wrapping_add(slot::HLC));
+            if clock::drifts(stamp, now, ld_weak(root_record.wrapping_add(root::DRIFT_BOUND))) {
+                reason = fault::code::CLOCK_DRIFT;
+            } else {
+                let received = clock::receive(ld_weak(address.wrapping_add(actor::HLC)), stamp, now);
+                st_weak(address.wrapping_add(actor::HLC), received);
+                st_weak(record.wrapping_add(cx::SELF_ID), id);
+                st_weak(record.wrapping_add(cx::NOW), received);
+            }
         }
-        activate(root_record, address, id);
-        activated = ACTIVATED;
     }
-    st_weak(
-        address.wrapping_add(actor::SEQUENCE),
-        ld_weak(address.wrapping_add(actor::SEQUENCE)).wrapping_add(1),
-    );
-    if clock::drifts(stamp, now, ld_weak(root_record.wrapping_add(root::DRIFT_BOUND))) {
-        set_fault(record, fault::code::CLOCK_DRIFT);
-        return FAULTED | activated;
+    // A message that its actor does not see goes the same way, by the method 0 that nobody has: so what it names is given back.
+    let mut called = method;
+    if reason != 0 {
+        called = 0;
     }
-    let received = clock::receive(ld_weak(address.wrapping_add(actor::HLC)), stamp, now);
-    st_weak(address.wrapping_add(actor::HLC), received);
-    st_weak(record.wrapping_add(cx::SELF_ID), id);
-    st_weak(record.wrapping_add(cx::NOW), received);
     let state = address.wrapping_add(actor::STATE);
-    let status = dispatch(method, type_of(id) as u32, state, message, record);
+    let status = dispatch(called, type_of(id) as u32, state, message, record);
     if status != 0 {
+        if reason != 0 {
+            set_fault(record, reason);
+        }
         st_weak(record.wrapping_add(cx::SENT), capacity.wrapping_shl(32));
         return FAULTED | activated;
     }

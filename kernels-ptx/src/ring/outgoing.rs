@@ -15,8 +15,8 @@ use super::queue::{self, FULL};
 use super::worker::{complete, constant, count_up, rank};
 use crate::abi::{actor, actor_type, completion, cx, fault, line, root, scratch, slot, worker};
 use crate::device::{
-    ballot, fence_sc_sys, lane, ld_relaxed_gpu, ld_relaxed_sys, ld_weak, signal_workers, st_relaxed_sys,
-    st_release_sys, st_weak, sync_warp,
+    ballot, fence_sc_sys, forget, lane, ld_relaxed_gpu, ld_relaxed_sys, ld_weak, signal_workers,
+    st_relaxed_sys, st_release_sys, st_weak, sync_warp,
 };
 use gpu_actor_macros::gpu_fn;
 
@@ -30,6 +30,8 @@ pub const LOCAL: u32 = 0xfffe;
 /// Fate of an entry to come: another worker's inbox.
 pub const ABROAD: u32 = 0xfffd;
 
+/// In an entry's correlation word: it goes nowhere.
+pub const LOST: u64 = 1 << 63;
 /// Bit of [`commit()`]'s result: something waits in the spill ring now.
 pub const STUCK: u64 = 1 << 63;
 /// Shift of the dead letters in [`commit()`]'s result. Below is the private queue's new tail.
@@ -58,7 +60,6 @@ pub fn stamp(lane_memory: u64, entry: u64) {
     );
     st_weak(address.wrapping_add(actor::HLC), sent);
     st_weak(entry.wrapping_add(slot::HLC), sent);
-    st_weak(entry.wrapping_add(slot::CORR), 0);
 }
 
 /// Where a message to `target` goes: [`LOCAL`], [`ABROAD`], or nowhere, as a fault code says.
@@ -214,11 +215,11 @@ pub fn wake_receivers(root_record: u64, lane_memory: u64, count: u32) {
     }
 }
 
-/// Reports an entry that goes nowhere. The record takes the place of its payload.
+/// Reports an entry that goes nowhere. The record takes the place of the handler's views, which has ended.
 #[gpu_fn]
-pub fn bury(root_record: u64, mine: u64, ticket: u32, entry: u64, reason: u32) {
+pub fn bury(root_record: u64, mine: u64, lane_memory: u64, ticket: u32, entry: u64, reason: u32) {
     let method = queue::high_half(ld_weak(entry)) as u64;
-    let words = entry.wrapping_add(slot::HEADER);
+    let words = lane_memory.wrapping_add(scratch::VIEWS);
     st_weak(words.wrapping_add(fault::CODE_SITE), NO_SITE.wrapping_shl(32) | (reason as u64));
     st_weak(words.wrapping_add(fault::METHOD), method);
     complete(
@@ -232,6 +233,27 @@ pub fn bury(root_record: u64, mine: u64, ticket: u32, entry: u64, reason: u32) {
         words,
         fault::SIZE,
     );
+}
+
+/// Marks an entry that goes nowhere.
+#[gpu_fn]
+pub fn lose(entry: u64) {
+    let word = ld_weak(entry.wrapping_add(slot::CORR));
+    st_weak(entry.wrapping_add(slot::CORR), word | LOST);
+}
+
+/// Gives back what the lane's lost messages have, of the `count` in its outbox.
+#[gpu_fn]
+pub fn forget_lost(root_record: u64, lane_memory: u64, count: u32) {
+    let mut index = 0u32;
+    while index < count {
+        let entry = outbox_entry(root_record, lane_memory, index);
+        // Without slices the mark is alone.
+        if ld_weak(entry.wrapping_add(slot::CORR)) > LOST {
+            forget(lane_memory.wrapping_add(scratch::CX), entry);
+        }
+        index = index.wrapping_add(1);
+    }
 }
 
 /// Counts messages that are dropped, and says so at once: it is rare, and a burst's end has enough to say. One lane's work.
@@ -278,6 +300,7 @@ pub fn commit(
     let mut announced = false;
     let mut waits = stuck;
     let mut outcome = 0u64;
+    let mut losses = 0u32;
     let mut entry = 0u32;
     while entry < depth {
         let letter = outbox_entry(root_record, lane_memory, entry);
@@ -325,15 +348,18 @@ pub fn commit(
                 }
                 if fate == actor_type::DROP {
                     fate = DELIVERED;
+                    lose(letter);
                 }
             }
             let spilled = ballot(mask, fate == SPILLED);
             let lost = fate != DELIVERED && fate != SPILLED;
             let losers = ballot(mask, lost);
+            losses |= losers | dropped;
             if lost {
                 let before = (outcome.wrapping_shr(DEAD_SHIFT) as u32) & 0x7fff_ffff;
                 let ticket = completions.wrapping_add(before).wrapping_add(rank(losers));
-                bury(root_record, mine, ticket, letter, fate);
+                bury(root_record, mine, lane_memory, ticket, letter, fate);
+                lose(letter);
             }
             if lane() == 0 {
                 count_up(mine, worker::SPILLED, spilled.count_ones() as u64);
@@ -345,6 +371,10 @@ pub fn commit(
             }
         }
         entry = entry.wrapping_add(1);
+    }
+    // Here, where the fewest registers are in use.
+    if losses != 0 {
+        forget_lost(root_record, lane_memory, sends);
     }
     if announced {
         wake_receivers(root_record, lane_memory, sends);

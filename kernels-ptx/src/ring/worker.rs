@@ -68,6 +68,7 @@ pub fn prepare_lane(root_record: u64, lane_memory: u64, me: u64) {
     st_weak(record.wrapping_add(cx::WORKER), me | (lane() as u64).wrapping_shl(32));
     st_weak(record.wrapping_add(cx::OUTBOX), lane_memory.wrapping_add(scratch::OUTBOX));
     st_weak(record.wrapping_add(cx::SLOT_SIZE), ld_weak(root_record.wrapping_add(root::SLOT_SIZE)));
+    st_weak(record.wrapping_add(cx::BUFFERS), ld_weak(root_record.wrapping_add(root::BUFFERS)));
 }
 
 /// Writes one completion: waits for a free slot, fills it, publishes it.
@@ -336,7 +337,7 @@ pub fn work(root_record: u64) {
                     }
                     continue;
                 }
-                let method = queue::high_half(word);
+                let mut method = queue::high_half(word);
                 last = (last & OWED) | from | waiting.count_ones();
                 worked = worked.wrapping_add(waiting.count_ones());
 
@@ -378,15 +379,9 @@ pub fn work(root_record: u64) {
                             if outcome == message::ASLEEP {
                                 outcome = message::DONE;
                             }
-                            if refused {
-                                waiting &= !1u32.wrapping_shl(first);
-                                if my_lane == first {
-                                    message::set_fault(
-                                        lane_memory.wrapping_add(scratch::CX),
-                                        fault::code::NO_MEMORY,
-                                    );
-                                    outcome = FAULTED;
-                                }
+                            // Refused, it runs once more, as a message that does not wait.
+                            if refused && my_lane == first {
+                                method = 0;
                             }
                         }
                         if ballot(mask, sends != 0) != 0 {

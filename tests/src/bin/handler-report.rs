@@ -54,7 +54,7 @@ fn subjects() -> Result<Vec<Subject>> {
     handlers::<flights::Aircraft>(&mut subjects)?;
     handlers::<flights::Carrier>(&mut subjects)?;
     handlers::<flights::Airport>(&mut subjects)?;
-    let functions = vec![ring::kernel()?, dispatch::build(&[])?];
+    let functions = vec![ring::kernel()?, dispatch::build(&[])?, ring::buffers::forgetting()?];
     subjects.push(Subject { name: "ring kernel".into(), symbol: ring::ENTRY, functions });
     Ok(subjects)
 }

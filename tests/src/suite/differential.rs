@@ -6,7 +6,7 @@ use super::{Backend, behaviours};
 use crate::accounts::Account;
 use crate::actors;
 use crate::vault::Vault;
-use gpu_actor_examples::{counter, flights, vector};
+use gpu_actor_examples::{counter, flights, signal, vector};
 use gpu_actor_rt::prelude::*;
 use gpu_actor_rt::testing;
 
@@ -23,6 +23,7 @@ behaviours! {
     accounts [NoRing],
     atomic_handlers_roll_back [NoRing],
     what_the_reference_shows [NoRing],
+    slices [NoRing],
 }
 
 const CASES: u32 = 2_000;
@@ -85,4 +86,11 @@ async fn atomic_handlers_roll_back(backend: &Backend) {
 
 async fn what_the_reference_shows(backend: &Backend) {
     equal::<crate::tour::Robot>(backend);
+}
+
+/// Random elements, too; what is written to them, which parts are handed on, and where it ends when an index is out of bounds.
+async fn slices(backend: &Backend) {
+    let report = equal::<super::buffers::Worker>(backend);
+    assert!(report.returned > 5_000 && report.faulted > 2_000 && report.sent > 1_000, "{report:?}");
+    equal::<signal::Stage>(backend);
 }

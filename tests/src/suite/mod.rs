@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a behaviour fails by panicking")]
 
 mod atomic;
+mod buffers;
 mod calls;
 mod chaos;
 mod data;
@@ -125,6 +126,7 @@ use behaviours;
 fn every_behaviour() -> Vec<Behaviour> {
     let rooms = [
         atomic::all,
+        buffers::all,
         calls::all,
         chaos::all,
         data::all,

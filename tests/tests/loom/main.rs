@@ -4,12 +4,18 @@
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod asks;
+mod buffers;
 mod memory;
 mod sleep;
 /// What the queues beside a ring are made of; in production it is `std`'s.
 mod sync {
+    pub(crate) use gpu_actor_rt::__private::sync::Words;
     pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
     pub(crate) use loom::sync::{Mutex, MutexGuard};
+}
+/// What the files that are included here find in their crate.
+mod ring {
+    pub(crate) use gpu_actor_rt::__private::ring::{Completion, Completions};
 }
 #[allow(dead_code, reason = "the model does not use every method")]
 #[path = "../../../gpu-actor-rt/src/overflow.rs"]

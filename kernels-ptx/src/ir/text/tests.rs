@@ -26,6 +26,9 @@ fn again(function: &Function) {
 fn what_builders_make_reads_back() {
     again(&ring::kernel().unwrap());
     again(&dispatch::build(&[]).unwrap());
+    for function in ring::buffers::functions().unwrap() {
+        again(&function);
+    }
     again(&sample());
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn ring(types: &[&'static ActorInfo]) -> Result<Ptx> {
             table.push(Dispatch { method: method.id, type_index, symbol: symbol(info, method.name) });
         }
     }
-    module.add(dispatch::build(&table)?).add(ring::kernel()?);
+    module.add(dispatch::build(&table)?).add(ring::kernel()?).add(ring::buffers::forgetting()?);
     Ok(Ptx::new(module.verify()?.ptx()))
 }
 
