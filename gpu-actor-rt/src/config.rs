@@ -10,6 +10,7 @@ use crate::device::DeviceChoice;
 use crate::device::soft::SoftConfig;
 use crate::error::{Error, Result};
 use crate::mailbox::{Mailbox, OnFull};
+use crate::pool::PoolConfig;
 
 /// The options of an actor system; every one has a default that works.
 ///
@@ -38,6 +39,7 @@ pub struct Config {
     pub(crate) drift_bound: Duration,
     pub(crate) max_pending_asks: u32,
     pub(crate) max_buffers: u32,
+    pub(crate) pool: PoolConfig,
     pub(crate) fault_history: usize,
     pub(crate) slice: Option<Duration>,
     pub(crate) spin: Duration,
@@ -70,6 +72,7 @@ impl Default for Config {
             drift_bound: Duration::from_mins(1),
             max_pending_asks: 1 << 20,
             max_buffers: 1 << 14,
+            pool: PoolConfig::default(),
             fault_history: 1024,
             slice: None,
             spin: SPIN,
@@ -205,6 +208,13 @@ impl Config {
     /// memory that the host and the device share; there is none where no handler has slices.
     pub fn max_buffers(mut self, buffers: u32) -> Self {
         self.max_buffers = buffers;
+        self
+    }
+
+    /// Where buffers come from: which kind of memory, how much of it is kept for later, and what is done when it is scarce. Nothing
+    /// of it matters where no handler has slices.
+    pub fn pool(mut self, pool: PoolConfig) -> Self {
+        self.pool = pool;
         self
     }
 
@@ -401,6 +411,7 @@ impl Config {
         }
         range("max_sends", u64::from(self.max_sends), 1, 1 << 16)?;
         range("budget", self.budget, 1, u64::MAX)?;
+        self.pool.check()?;
         range("max_buffers", u64::from(self.max_buffers), 1, 1 << slice::INDEX_BITS)?;
         range("max_pending_asks", u64::from(self.max_pending_asks), 1, 1 << corr::INDEX_BITS)?;
         if self.soft.is_some() && !matches!(self.device, DeviceChoice::Auto) {

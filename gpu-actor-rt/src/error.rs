@@ -159,6 +159,24 @@ pub enum Error {
         "the module of this system did not pass the verifier; this is a bug in gpu-actor, please report it"
     )]
     Module(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There is no memory for a buffer, even after what is kept for later was given back, and idle actors were deactivated.
+    #[error(
+        "{device}: no memory for a buffer of {requested} bytes ({free} are free, {held} are kept for later); drop buffers, use \
+         smaller ones, or raise PoolConfig::max_bytes"
+    )]
+    OutOfMemory {
+        /// Bytes that were asked for. The pool needs the next power of two.
+        requested: u64,
+        /// Bytes that the device, or the pool's limit, has left.
+        free: u64,
+        /// Bytes that the pool keeps for later (those that are reserved for other sizes).
+        held: u64,
+        /// The device's name.
+        device: String,
+        /// The driver's own error; nothing where it was the pool's limit.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
     /// A buffer cannot be made or used so.
     #[error(transparent)]
     Buffer(#[from] BufferError),

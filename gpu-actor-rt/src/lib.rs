@@ -90,6 +90,7 @@ pub use kernels_ptx::lang::GpuData;
 pub use kernels_ptx::{math, num};
 pub use key::Key;
 pub use mailbox::OnFull;
+pub use pool::{BucketStats, PoolConfig, PoolMode, PoolStats, Pressure, PressureChange};
 pub use refs::ActorRef;
 pub use stats::Stats;
 pub use system::ActorSystem;
@@ -123,6 +124,7 @@ pub mod __private {
     pub use crate::cx::{Cx, Message};
     pub use crate::id::ActorId;
     pub use crate::mailbox::{Mailbox, OnFull};
+    pub use crate::pool::{Block, BufferPool};
     pub use crate::refs::{ActorRef, RawRef};
     pub use crate::testing::check_lowering;
     pub use crate::{ring, sync};

@@ -49,12 +49,12 @@ enum View<T> {
 impl<T: Element> View<T> {
     fn new(held: &Held, range: &Range<usize>) -> Result<Self> {
         let offset = range.start * size_of::<T>();
-        if let Some(base) = held.block.host_ptr() {
+        if let Some(base) = held.host_ptr() {
             // SAFETY: the range is in the buffer, and the buffer in its block.
             return Ok(Self::There(unsafe { base.byte_add(offset) }.cast()));
         }
         let mut copy = vec![T::zeroed(); range.len()];
-        held.block.read(offset, bytemuck::cast_slice_mut(&mut copy))?;
+        held.read(offset, bytemuck::cast_slice_mut(&mut copy))?;
         Ok(Self::Here(copy))
     }
 }
@@ -151,7 +151,7 @@ impl<T: Element> MapMut<T> {
         if !std::mem::replace(&mut self.written, true)
             && let View::Here(copy) = &self.view
         {
-            self.buffer.held.block.write(0, bytemuck::cast_slice(copy))?;
+            self.buffer.held.write(0, bytemuck::cast_slice(copy))?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 //! handler gets it that could be in the way, and the other way round.
 
 use std::mem;
+use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -14,7 +15,7 @@ use kernels_ptx::abi::{buffer, slice};
 
 use super::MOST_BYTES;
 use super::error::BufferError;
-use crate::device::MemoryKind;
+use crate::device::DeviceError;
 use crate::error::Result;
 use crate::pool::{Block, BufferPool};
 use crate::shared::Mapped;
@@ -52,6 +53,8 @@ struct State {
     held: Option<Arc<Held>>,
     /// A handler may write, or may have written, since the device last had no reference.
     written: bool,
+    /// References in replies that have come and that nobody has read yet.
+    unread: i64,
     /// Guards of the host that read; [`u32::MAX`] for one that writes.
     mapped: u32,
     /// Who waits until the device is done.
@@ -66,7 +69,8 @@ const WRITES: u32 = u32::MAX;
 pub(crate) struct Held {
     pub(super) buffers: Arc<Buffers>,
     pub(super) entry: Arc<Entry>,
-    pub(super) block: Block,
+    /// There until the drop.
+    block: Option<Block>,
     /// Bytes in use.
     pub(super) bytes: usize,
     handle: u64,
@@ -77,11 +81,35 @@ impl Held {
     pub(super) fn handle(&self) -> u64 {
         self.handle
     }
+
+    /// The host's address of the bytes, if the host reaches them.
+    pub(super) fn host_ptr(&self) -> Option<NonNull<u8>> {
+        self.buffers.pool.host_ptr(self.block.as_ref()?)
+    }
+
+    /// Copies bytes into the buffer. Whoever calls it knows that nobody else is at them.
+    pub(super) fn write(&self, offset: usize, bytes: &[u8]) -> Result<(), DeviceError> {
+        self.block.as_ref().map_or(Ok(()), |block| self.buffers.pool.write(block, offset, bytes))
+    }
+
+    /// Copies bytes out of the buffer. Whoever calls it knows that nobody writes to them.
+    pub(super) fn read(&self, offset: usize, bytes: &mut [u8]) -> Result<(), DeviceError> {
+        self.block.as_ref().map_or(Ok(()), |block| self.buffers.pool.read(block, offset, bytes))
+    }
+
+    /// Clears the buffer. Whoever calls it knows that nobody else is at it.
+    fn zero(&self) -> Result<(), DeviceError> {
+        self.block.as_ref().map_or(Ok(()), |block| self.buffers.pool.zero(block, self.bytes))
+    }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
+        // No longer named, then somebody else's.
         self.buffers.retire(&self.entry);
+        if let Some(block) = self.block.take() {
+            self.buffers.pool.put(block);
+        }
     }
 }
 
@@ -118,19 +146,12 @@ impl Buffers {
     /// A buffer of so many bytes, with whatever is in the pool's block.
     pub(super) fn take(self: &Arc<Self>, bytes: usize) -> Result<Arc<Held>> {
         let Some(records) = &self.records else { return Err(BufferError::Unused.into()) };
-        let block = self.pool.take(bytes)?;
-        let entry = {
-            let mut entries = self.entries();
-            if let Some(index) = entries.free.pop() {
-                Arc::clone(&entries.states[index as usize])
-            } else {
-                let index = entries.states.len() as u32;
-                if index >= self.limit {
-                    return Err(BufferError::TooMany { limit: self.limit }.into());
-                }
-                let entry = Arc::new(Entry { index, state: Mutex::default() });
-                entries.states.push(Arc::clone(&entry));
-                entry
+        let entry = self.place()?;
+        let block = match self.pool.take(bytes) {
+            Ok(block) => block,
+            Err(error) => {
+                self.entries().free.push(entry.index);
+                return Err(error);
             }
         };
         let generation = {
@@ -144,7 +165,22 @@ impl Buffers {
         records.store(at + buffer::BYTES, bytes as u64, Ordering::Relaxed);
         records.store(at + buffer::GENERATION, generation.into(), Ordering::Release);
         let handle = u64::from(entry.index) | u64::from(generation) << slice::INDEX_BITS;
-        Ok(Arc::new(Held { buffers: Arc::clone(self), entry, block, bytes, handle }))
+        Ok(Arc::new(Held { buffers: Arc::clone(self), entry, block: Some(block), bytes, handle }))
+    }
+
+    /// A free place of the table.
+    fn place(&self) -> Result<Arc<Entry>, BufferError> {
+        let mut entries = self.entries();
+        if let Some(index) = entries.free.pop() {
+            return Ok(Arc::clone(&entries.states[index as usize]));
+        }
+        let index = entries.states.len() as u32;
+        if index >= self.limit {
+            return Err(BufferError::TooMany { limit: self.limit });
+        }
+        let entry = Arc::new(Entry { index, state: Mutex::default() });
+        entries.states.push(Arc::clone(&entry));
+        Ok(entry)
     }
 
     /// A buffer with a copy of `bytes`, which are elements of `size` bytes.
@@ -153,7 +189,7 @@ impl Buffers {
         let mut held = self.take(bytes.len())?;
         // Nobody else has it yet.
         if let Some(held) = Arc::get_mut(&mut held) {
-            held.block.write(0, bytes)?;
+            held.write(0, bytes)?;
         }
         Ok(held)
     }
@@ -163,7 +199,7 @@ impl Buffers {
         let bytes = length(len, size)?;
         let mut held = self.take(bytes)?;
         if let Some(held) = Arc::get_mut(&mut held) {
-            held.block.zero(0..bytes)?;
+            held.zero()?;
         }
         Ok(held)
     }
@@ -180,6 +216,14 @@ impl Buffers {
     fn find(&self, handle: u64) -> Option<Arc<Entry>> {
         let index = (handle & ((1 << slice::INDEX_BITS) - 1)) as usize;
         self.entries().states.get(index).cloned()
+    }
+
+    /// A reply with the buffer is handed to who asked; or, with -1, it has been read or never will be.
+    pub(crate) fn unread(&self, handle: u64, by: i64) {
+        if let Some(entry) = self.find(handle) {
+            let mut state = entry.lock();
+            state.unread = (state.unread + by).max(0);
+        }
     }
 
     /// The buffer in a reply. The device's reference is still to be [given up](Self::changed).
@@ -210,21 +254,24 @@ impl Buffers {
         drop(self.changed(handle, -1));
     }
 
-    /// The device is gone: so are its references.
+    /// The device is gone, and all that it said was heard: its references are those in replies that nobody has read yet. The pool
+    /// keeps nothing from here on.
     pub(crate) fn close(&self) {
         let states = self.entries().states.clone();
         for entry in states {
             let mut state = entry.lock();
-            (state.device, state.written) = (0, false);
-            let done = Done { _held: state.held.take(), waiting: mem::take(&mut state.waiting) };
+            (state.device, state.written) = (state.unread, false);
+            let held = if state.device == 0 { state.held.take() } else { None };
+            let done = Done { _held: held, waiting: mem::take(&mut state.waiting) };
             drop(state);
             drop(done);
         }
+        self.pool.close();
     }
 
-    /// What kind of memory the buffers are in.
-    pub(crate) fn kind(&self) -> MemoryKind {
-        self.pool.kind()
+    /// Where the buffers' memory comes from.
+    pub(crate) fn pool(&self) -> &BufferPool {
+        &self.pool
     }
 
     /// Buffers that somebody has a handle to, on the host or the device, and references of the device to them.
@@ -291,6 +338,7 @@ mod tests {
     use super::*;
     use crate::device::soft::{Soft, SoftConfig};
     use crate::device::{Device as _, MemoryKind};
+    use crate::pool::PoolConfig;
     use crate::ring::{Completions, Shape};
     use crate::sync::Words;
 
@@ -299,7 +347,8 @@ mod tests {
     fn buffers() -> Arc<Buffers> {
         let device = Arc::new(Soft::open(&SoftConfig::default()).unwrap());
         let records = device.alloc(MemoryKind::Mapped, 64 * buffer::SIZE as usize).unwrap();
-        Buffers::new(BufferPool::new(device), Mapped::new(records.into()), 64)
+        let pool = BufferPool::new(device, &PoolConfig::default()).unwrap();
+        Buffers::new(pool, Mapped::new(records.into()), 64)
     }
 
     /// Two rings; when the second one is looked at for the first time, two workers have just written to both.

@@ -115,6 +115,11 @@ pub trait Device: fmt::Debug + Send + Sync {
     fn load(&self, module: &VerifiedModule) -> Result<LoadReport, DeviceError>;
     /// Allocates zero-filled memory, aligned to 256 bytes.
     fn alloc(&self, kind: MemoryKind, bytes: usize) -> Result<Box<dyn Allocation>, DeviceError>;
+    /// Moves [unified](MemoryKind::Unified) memory to the device, where it is to stay while the host uses it, too.
+    fn settle(&self, memory: &dyn Allocation) -> Result<(), DeviceError> {
+        let _ = memory;
+        Ok(())
+    }
     /// Copies to the device's memory; the range must be allocated.
     fn copy_to_device(&self, address: u64, bytes: &[u8]) -> Result<(), DeviceError>;
     /// Copies from the device's memory; the range must be allocated.

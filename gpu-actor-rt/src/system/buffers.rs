@@ -1,6 +1,8 @@
 //! Buffers of a system: how they are made, and what becomes of those that a message names which goes nowhere.
 
 use super::{ActorSystem, Inner};
+use std::sync::Arc;
+
 use crate::asks::Ticket;
 use crate::buffer::{Buffer, Element, handles};
 use crate::error::Result;
@@ -52,7 +54,39 @@ impl ActorSystem {
     }
 }
 
+impl ActorSystem {
+    /// Gives the device all blocks that the pool keeps for later; how many bytes. What is [reserved](crate::PoolConfig::reserve) stays.
+    ///
+    /// ```
+    /// # use gpu_actor_rt::prelude::*;
+    /// # #[gpu_actor]
+    /// # #[derive(Default)]
+    /// # struct Sum { last: u64 }
+    /// # #[gpu_actor]
+    /// # impl Sum {
+    /// #     #[handler]
+    /// #     fn of(&mut self, data: GpuSlice<u32>) -> u64 { self.last = data.len(); self.last }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> gpu_actor_rt::Result<()> {
+    /// let system = ActorSystem::start(Config::default()).await?;
+    /// drop(system.zeroed::<u8>(1_000_000)?);
+    /// assert_eq!(system.trim_buffers(), 1 << 20);
+    /// system.shutdown().await
+    /// # }
+    /// ```
+    pub fn trim_buffers(&self) -> u64 {
+        self.owner.inner.buffers.pool().trim()
+    }
+}
+
 impl Inner {
+    /// Where the pool has no memory any more, idle actors give theirs back.
+    pub(super) fn relieve_pool(self: &Arc<Self>) {
+        let inner = Arc::downgrade(self);
+        self.buffers.pool().relieve_by(move || inner.upgrade().is_some_and(|inner| inner.make_room()));
+    }
+
     /// Gives up an ask; a reply that came meanwhile gives back what it has.
     pub(crate) fn cancel(&self, ticket: Ticket) {
         let buffer = self.asks.cancel(ticket);

@@ -55,12 +55,13 @@ impl Inner {
     }
 
     /// Takes what the device says of buffers; whether there was anything, or somebody else was there.
-    fn drain_releases(&self) -> bool {
+    pub(super) fn drain_releases(&self) -> bool {
         self.drains.releases.as_ref().is_some_and(|releases| releases.drain(&self.buffers))
     }
 
     /// A reply that names this buffer has been read, or is not going to be.
     pub(crate) fn let_go(&self, handle: u64) {
+        self.buffers.unread(handle, -1);
         if let Some(releases) = &self.drains.releases {
             releases.arrive(&self.buffers, handle);
         }

@@ -38,12 +38,11 @@ use crate::hlc::{self, Calibration, Clock};
 use crate::id::{ActorId, RawId};
 use crate::key::Key;
 use crate::mailbox::Mailbox;
-use crate::pool::BufferPool;
+use crate::pool::{BufferPool, PoolConfig};
 use crate::program::Program;
 use crate::refs::{ActorRef, RawRef};
 use crate::registry;
 use crate::ring::{Envelope, Refused, wants_doorbell};
-use crate::stats::Stats;
 use drain::Drains;
 use memory::Ends;
 use owed::Owed;
@@ -53,9 +52,6 @@ use sleep::Sweeper;
 use threads::{on_thread, spawn};
 pub(crate) use waiters::Place;
 use waiters::Waiters;
-
-/// How long a reading of the counters may wait for a burst to be published.
-const SETTLE: Duration = Duration::from_millis(1);
 
 /// A running actor system: a ring kernel on a device, and the actors in its memory. Clones share it.
 ///
@@ -173,6 +169,10 @@ impl ActorSystem {
         let mailboxes = settings.mailboxes(&program.types)?;
         let (module, jit) = tracing::debug_span!("load").in_scope(|| program.load(device.as_ref()))?;
         let calibration = Calibration::first(device.timer()?, hlc::now());
+        // What it is to have from the start on, before the kernel runs.
+        let none = PoolConfig::default();
+        let pool_config = if program.has_slices() { &settings.config.pool } else { &none };
+        let pool = BufferPool::new(Arc::clone(&device), pool_config)?;
         let (running, Ends { completions, releases }) =
             Running::launch(&device, &program, &module, &settings, &mailboxes, calibration)?;
         running.await_workers(settings.config.start_timeout)?;
@@ -181,11 +181,7 @@ impl ActorSystem {
             asks: Asks::new(settings.config.max_pending_asks),
             waiters: (0..settings.workers).map(|_| Waiters::default()).collect(),
             poller: PollerLink::default(),
-            buffers: Buffers::new(
-                BufferPool::new(Arc::clone(&device)),
-                running.memory.buffers.clone(),
-                settings.config.max_buffers,
-            ),
+            buffers: Buffers::new(pool, running.memory.buffers.clone(), settings.config.max_buffers),
             drains: Drains::new(completions, releases),
             owed: Owed::new(),
             clock: Clock::new(drift_bound),
@@ -204,6 +200,7 @@ impl ActorSystem {
             device,
             why,
         });
+        inner.relieve_pool();
         let poller = Poller::new(Arc::clone(&inner), calibration);
         let thread = spawn("poller", move || poller.run())?;
         let info = inner.device.info();
@@ -253,48 +250,6 @@ impl ActorSystem {
     /// before.
     pub fn now(&self) -> u64 {
         self.owner.inner.clock.tick(hlc::now())
-    }
-
-    /// What runs, and what has happened so far.
-    ///
-    /// Workers publish their counters after a burst of messages. While messages are in flight this gives them a moment (at
-    /// most a millisecond), so that a message whose reply has come is counted.
-    pub fn stats(&self) -> Stats {
-        let inner = &self.owner.inner;
-        let counters = inner.running.settled_counters(SETTLE);
-        let sleep = inner.running.directory.counts();
-        let (buffers, buffer_references) = inner.buffers.counts();
-        let info = inner.device.info();
-        Stats {
-            device: info.name,
-            device_kind: info.kind,
-            hardware: info.hardware,
-            driver: info.driver,
-            chosen: inner.why.clone(),
-            workers: inner.settings.workers,
-            lanes: inner.settings.config.lanes,
-            accepted: counters.accepted,
-            sent: counters.sent,
-            handled: counters.handled,
-            faulted: counters.faulted,
-            dead_letters: counters.dead_letters,
-            dropped: counters.dropped,
-            spilled: counters.spilled,
-            late_replies: inner.asks.late(),
-            pending_asks: inner.asks.pending(),
-            in_flight: counters.in_flight(),
-            activated: counters.activated,
-            deactivated: sleep.deactivated,
-            reactivated: sleep.reactivated,
-            resident: sleep.resident,
-            buffers,
-            buffer_references,
-            buffer_memory: inner.buffers.kind(),
-            assisted: inner.drains.assisted(),
-            heartbeats: counters.heartbeats,
-            launches: inner.running.launches(),
-            jit: inner.jit,
-        }
     }
 
     /// The PTX that runs, for the curious and for bug reports.
@@ -449,9 +404,6 @@ impl Owner {
             tracing::error!("the sweeper panicked; this is a bug in gpu-actor");
         }
         inner.poller.leave();
-        if !stuck {
-            inner.buffers.close();
-        }
         running.launched().signal_host();
         let thread = self.poller.lock().unwrap_or_else(PoisonError::into_inner).take();
         // A waker that the poller wakes may own the last clone of the system: a thread cannot wait for itself, and this
@@ -461,6 +413,11 @@ impl Owner {
             && thread.join().is_err()
         {
             tracing::error!("the poller panicked; this is a bug in gpu-actor");
+        }
+        if !stuck {
+            // Replies that have come are read after the end, too: the poller has taken all of them.
+            while inner.drain_releases() {}
+            inner.buffers.close();
         }
         tracing::info!(lost, stuck, "actor system stopped");
         End { lost, stuck: stuck.then_some(patience) }

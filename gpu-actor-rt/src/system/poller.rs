@@ -262,6 +262,9 @@ impl Inner {
             (completion::REPLY, Some(ticket)) => {
                 // A reply has one slice at the most.
                 let buffer = handles(done.payload(), done.corr).next().unwrap_or(0);
+                if buffer != 0 {
+                    self.buffers.unread(buffer, 1);
+                }
                 let read = match self.observe(done.hlc) {
                     Ok(()) => self.asks.reply(ticket, done.hlc, buffer, |payload| {
                         for (word, reply) in payload.iter_mut().zip(done.payload()) {

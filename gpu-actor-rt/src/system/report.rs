@@ -1,8 +1,64 @@
-//! What the device's records mean, in words.
+//! What happened: counters, and what the device's records mean, in words.
 
-use super::Inner;
+use std::time::Duration;
+
+use super::{ActorSystem, Inner};
 use crate::fault::{Fault, FaultKind};
 use crate::id::RawId;
+use crate::pool::PoolStats;
+use crate::stats::Stats;
+
+/// How long a reading of the counters may wait for a burst to be published.
+const SETTLE: Duration = Duration::from_millis(1);
+
+impl ActorSystem {
+    /// What runs, and what has happened so far.
+    ///
+    /// Workers publish their counters after a burst of messages. While messages are in flight this gives them a moment (at
+    /// most a millisecond), so that a message whose reply has come is counted.
+    pub fn stats(&self) -> Stats {
+        let inner = &self.owner.inner;
+        let counters = inner.running.settled_counters(SETTLE);
+        let sleep = inner.running.directory.counts();
+        let (buffers, buffer_references) = inner.buffers.counts();
+        let info = inner.device.info();
+        Stats {
+            device: info.name,
+            device_kind: info.kind,
+            hardware: info.hardware,
+            driver: info.driver,
+            chosen: inner.why.clone(),
+            workers: inner.settings.workers,
+            lanes: inner.settings.config.lanes,
+            accepted: counters.accepted,
+            sent: counters.sent,
+            handled: counters.handled,
+            faulted: counters.faulted,
+            dead_letters: counters.dead_letters,
+            dropped: counters.dropped,
+            spilled: counters.spilled,
+            late_replies: inner.asks.late(),
+            pending_asks: inner.asks.pending(),
+            in_flight: counters.in_flight(),
+            activated: counters.activated,
+            deactivated: sleep.deactivated,
+            reactivated: sleep.reactivated,
+            resident: sleep.resident,
+            buffers,
+            buffer_references,
+            buffer_memory: inner.buffers.pool().kind(),
+            assisted: inner.drains.assisted(),
+            heartbeats: counters.heartbeats,
+            launches: inner.running.launches(),
+            jit: inner.jit,
+        }
+    }
+
+    /// Where buffers come from, and how much of it there is.
+    pub fn pool(&self) -> PoolStats {
+        self.owner.inner.buffers.pool().stats()
+    }
+}
 
 impl Inner {
     /// What a fault record means.

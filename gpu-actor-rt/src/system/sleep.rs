@@ -108,6 +108,14 @@ impl Inner {
         Ok(actors)
     }
 
+    /// Memory is scarce: who has no message right now gives theirs back; whether the device got any.
+    pub(super) fn make_room(&self) -> bool {
+        if let Err(error) = self.sweep(Which::Idle(0), PATIENCE) {
+            tracing::debug!(%error, "idle actors stay where they are");
+        }
+        self.running.directory.give_up_spare() != 0
+    }
+
     /// A worker asks for an actor that sleeps, and waits.
     pub(super) fn awaken(&self, actor: RawId) {
         let (running, device) = (&self.running, self.device.as_ref());

@@ -368,6 +368,12 @@ impl Device for CudaDevice {
         Ok(Box::new(CudaMemory::alloc(&self.core, kind, bytes)?))
     }
 
+    fn settle(&self, memory: &dyn Allocation) -> Result<(), DeviceError> {
+        self.advise(memory, Advice::Prefer(Some(Place::Device)))?;
+        self.advise(memory, Advice::AccessedBy(Place::Host, true))?;
+        self.prefetch(memory, Place::Device)
+    }
+
     fn copy_to_device(&self, address: u64, bytes: &[u8]) -> Result<(), DeviceError> {
         self.entered("copying to the device", || self.core.upload(address, bytes))
     }

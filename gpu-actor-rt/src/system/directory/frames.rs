@@ -1,7 +1,6 @@
 //! Device memory for chunks: given out, taken back and given out again.
 //!
-//! Rules kept here: a frame that a chunk has left stays allocated and is for the next chunk of its size, since a device frees
-//! nothing while a kernel runs on it; no lock is held while the device allocates.
+//! Rules kept here: a frame that a chunk has left stays allocated and is for the next chunk of its size, until memory is scarce; no lock is held while the device allocates.
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -74,6 +73,12 @@ impl Frames {
             self.changed.notify_all();
         }
         Ok(frame)
+    }
+
+    /// Gives the device all frames that no chunk has; how many bytes.
+    pub(super) fn give_up(&self) -> u64 {
+        let free = std::mem::take(&mut self.lock().free);
+        free.iter().map(|(bytes, frames)| bytes * frames.len() as u64).sum()
     }
 
     /// Takes a frame back that was of no use.

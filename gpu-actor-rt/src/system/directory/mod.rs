@@ -134,6 +134,11 @@ impl Directory {
         self.frames.await_exit(patience)
     }
 
+    /// Gives the device the memory that no chunk has; how many bytes.
+    pub(crate) fn give_up_spare(&self) -> u64 {
+        self.frames.give_up()
+    }
+
     /// The system ends: nobody need wait for a [`Call`].
     pub(crate) fn close(&self) {
         self.frames.close();
