@@ -6,6 +6,8 @@
 //! cargo run --release -p gpu-actor-benches -- lower [--rounds N] [--json FILE]
 //! cargo run --release -p gpu-actor-benches -- scaling [--rounds N] [--actors N] [--json FILE] [--svg FILE]
 //! cargo run --release -p gpu-actor-benches -- worker [--rounds N] [--json FILE]
+//! cargo run --release -p gpu-actor-benches -- buffers [--rounds N] [--json FILE]
+//! cargo run --release -p gpu-actor-benches -- pool [--rounds N] [--json FILE]
 //! cargo run --release -p gpu-actor-benches -- soak [--seconds N] [--json FILE]
 //! ```
 //!
@@ -18,6 +20,7 @@ mod device;
 mod hot_paths;
 mod jit;
 mod lower;
+mod pool;
 mod report;
 mod scaling;
 mod soak;
@@ -99,6 +102,8 @@ enum What {
     },
     /// Handing buffers on, and copying into them.
     Buffers(Common),
+    /// Taking a block from the pool and putting it back, beside ringkernel's pool.
+    Pool(Common),
     /// One worker that works off a full inbox: nanoseconds per message on the device side.
     Worker(Common),
     /// Overload: every second the counters balance, and memory does not grow.
@@ -163,6 +168,10 @@ fn run(options: Options) -> Outcome<()> {
         What::Soak { seconds, json } => (json, soak::run(seconds)?),
         What::Buffers(common) => {
             let report = buffers::run(common.rounds.max(5))?;
+            (common.json, report)
+        }
+        What::Pool(common) => {
+            let report = pool::run(common.rounds.max(5))?;
             (common.json, report)
         }
         What::Worker(common) => {

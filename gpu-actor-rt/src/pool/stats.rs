@@ -1,5 +1,6 @@
 //! The pool's counters.
 
+use std::fmt;
 use std::sync::atomic::Ordering;
 
 use super::{PoolMode, Pressure, Shared, relief, size_of_bucket};
@@ -30,7 +31,7 @@ use crate::device::MemoryKind;
 /// system.shutdown().await
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct PoolStats {
     /// The mode that was asked for.
@@ -84,6 +85,26 @@ impl PoolStats {
     pub fn hit_rate(&self) -> f64 {
         let all = self.hits + self.misses;
         if all == 0 { 1.0 } else { self.hits as f64 / all as f64 }
+    }
+}
+
+impl fmt::Debug for PoolStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let used: Vec<_> =
+            self.buckets.iter().filter(|bucket| bucket.hits + bucket.misses + bucket.reserved != 0).collect();
+        f.debug_struct("PoolStats")
+            .field("mode", &self.mode)
+            .field("memory", &self.memory)
+            .field("hits", &self.hits)
+            .field("misses", &self.misses)
+            .field("in_use", &self.in_use)
+            .field("held", &self.held)
+            .field("high_water", &self.high_water)
+            .field("returned", &self.returned)
+            .field("limit", &self.limit)
+            .field("pressure", &self.pressure)
+            .field("used_buckets", &used)
+            .finish_non_exhaustive()
     }
 }
 

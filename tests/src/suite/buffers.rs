@@ -22,6 +22,7 @@ behaviours! {
     the_host_waits_for_handlers_and_handlers_for_nobody,
     what_cannot_be_sent_is_said_and_kept,
     a_shutdown_gives_everything_back,
+    replies_are_read_after_a_shutdown,
 }
 
 #[gpu_actor]
@@ -467,4 +468,33 @@ async fn a_shutdown_gives_everything_back(backend: &Backend) {
     assert!(matches!(worker.sum(&data).tell(), Err(Error::Stopped)));
     drop(data);
     assert_eq!(system.stats().buffers, 0);
+}
+
+/// A reply that came before the end is read after it, with its buffer.
+async fn replies_are_read_after_a_shutdown(backend: &Backend) {
+    let system = backend.start(backend.config().actor::<Worker>()).await;
+    let worker = system.actor::<Worker>(1);
+    worker.seen().await.unwrap();
+    let mut asks: Vec<_> = (0..3)
+        .map(|_| Box::pin(worker.filled(system.zeroed::<u32>(640).unwrap(), 7).into_future()))
+        .collect();
+    system.pause().await.unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    for ask in &mut asks {
+        assert!(ask.as_mut().poll(&mut cx).is_pending());
+    }
+    system.resume().await.unwrap();
+    system.shutdown().await.unwrap();
+    let stats = system.stats();
+    assert_eq!((stats.buffers, stats.buffer_references), (3, 3), "{stats:?}");
+    let Some(Poll::Ready(Ok(reply))) = asks.pop().map(|mut ask| ask.as_mut().poll(&mut cx)) else {
+        panic!("the reply was there before the end");
+    };
+    assert_eq!(reply.to_vec().await.unwrap(), [7; 640]);
+    drop(asks.pop());
+    let stats = system.stats();
+    assert_eq!((stats.buffers, stats.buffer_references), (2, 1), "{stats:?}");
+    drop((reply, asks));
+    let stats = system.stats();
+    assert_eq!((stats.buffers, stats.buffer_references, system.pool().in_use), (0, 0, 0), "{stats:?}");
 }

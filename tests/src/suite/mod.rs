@@ -19,6 +19,7 @@ mod lifecycle;
 mod mailbox;
 mod many;
 mod order;
+mod pool;
 mod population;
 mod sleep;
 
@@ -137,6 +138,7 @@ fn every_behaviour() -> Vec<Behaviour> {
         mailbox::all,
         many::all,
         order::all,
+        pool::all,
         population::all,
         sleep::all,
     ];

@@ -6,6 +6,7 @@
 mod asks;
 mod buffers;
 mod memory;
+mod pool;
 mod sleep;
 /// What the queues beside a ring are made of; in production it is `std`'s.
 mod sync {
