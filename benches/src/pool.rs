@@ -65,7 +65,10 @@ pub(crate) fn run(rounds: usize) -> Outcome<Value> {
                 _ if at % 2 == 1 => {
                     let mut failed = None;
                     let time = timed(TURNS, || match pool.take(black_box(bytes)) {
-                        Ok(block) => pool.put(black_box(block)),
+                        Ok(block) => {
+                            black_box(block.address());
+                            pool.put(block);
+                        }
                         Err(error) => failed = Some(error),
                     });
                     if let Some(error) = failed {

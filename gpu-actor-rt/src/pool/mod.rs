@@ -11,6 +11,7 @@ mod relief;
 mod stack;
 mod stats;
 
+use std::num::NonZeroU64;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -94,16 +95,41 @@ struct Bucket {
     hold: u64,
 }
 
+impl Bucket {
+    /// More are in use than ever before. A block that is just coming or going can make the difference less than nothing.
+    #[cold]
+    fn rise(&self, used: u64) {
+        if used as i64 >= 0 {
+            self.high.fetch_max(used, Ordering::Relaxed);
+        }
+    }
+}
+
 /// Memory of a pool, with one owner, who puts it back.
 #[derive(Debug)]
 #[must_use]
 pub struct Block {
-    node: u32,
-    bucket: u32,
+    /// The node, plus one; above that the bucket. Never zero, so that a block that may not be there is two words as well.
+    place: NonZeroU64,
     address: u64,
 }
 
 impl Block {
+    #[inline]
+    fn new(node: u32, bucket: usize, address: u64) -> Self {
+        Self { place: NonZeroU64::MIN.saturating_add(u64::from(node) | (bucket as u64) << 32), address }
+    }
+
+    #[inline]
+    fn node(&self) -> u32 {
+        self.place.get() as u32 - 1
+    }
+
+    #[inline]
+    fn bucket(&self) -> usize {
+        (self.place.get() >> 32) as usize
+    }
+
     /// The device's address.
     #[inline]
     pub fn address(&self) -> u64 {
@@ -183,11 +209,11 @@ impl BufferPool {
             for _ in 0..bucket.reserved {
                 let block = shared.allocate(index)?;
                 if shared.kind == MemoryKind::Unified
-                    && let Some(memory) = shared.nodes.get(block.node).memory().as_deref()
+                    && let Some(memory) = shared.nodes.get(block.node()).memory().as_deref()
                 {
                     shared.device.settle(memory)?;
                 }
-                bucket.kept.push(&shared.nodes, block.node, u64::MAX);
+                bucket.kept.push(&shared.nodes, block.node(), u64::MAX);
             }
         }
         Ok(pool)
@@ -204,38 +230,48 @@ impl BufferPool {
     /// [`Error::OutOfMemory`], and the device's.
     #[inline]
     pub fn take(&self, bytes: usize) -> Result<Block> {
+        match self.hit(bytes) {
+            Some(block) => Ok(block),
+            None => self.miss(bytes),
+        }
+    }
+
+    /// A block that is kept.
+    #[inline]
+    fn hit(&self, bytes: usize) -> Option<Block> {
         let index = bucket_of(bytes);
         let shared = &*self.0;
         let bucket = &shared.buckets[index];
-        let Some((node, left)) = bucket.kept.pop(&shared.nodes) else { return self.miss(index, bytes) };
+        let (node, left) = bucket.kept.pop(&shared.nodes)?;
         if left < bucket.fewest.load(Ordering::Relaxed) {
             bucket.fewest.store(left, Ordering::Relaxed);
         }
-        let used = bucket.blocks.load(Ordering::Relaxed).saturating_sub(left);
+        let used = bucket.blocks.load(Ordering::Relaxed).wrapping_sub(left);
         if used > bucket.high.load(Ordering::Relaxed) {
-            bucket.high.fetch_max(used, Ordering::Relaxed);
+            bucket.rise(used);
         }
-        Ok(Block { node, bucket: index as u32, address: shared.nodes.get(node).address() })
+        Some(Block::new(node, index, shared.nodes.get(node).address()))
     }
 
     /// Puts a block back that came from here.
     #[inline]
     pub fn put(&self, block: Block) {
         let shared = &*self.0;
-        let bucket = &shared.buckets[block.bucket as usize];
-        if !bucket.kept.push(&shared.nodes, block.node, bucket.most.load(Ordering::Relaxed)) {
+        let bucket = &shared.buckets[block.bucket()];
+        if !bucket.kept.push(&shared.nodes, block.node(), bucket.most.load(Ordering::Relaxed)) {
             shared.refuse(&block);
         }
     }
 
     #[cold]
-    fn miss(&self, index: usize, bytes: usize) -> Result<Block> {
+    fn miss(&self, bytes: usize) -> Result<Block> {
+        let index = bucket_of(bytes);
         let shared = &self.0;
         shared.buckets[index].misses.fetch_add(1, Ordering::Relaxed);
         let mut tried = shared.allocate(index);
         let used_up = |tried: &Result<Block>| matches!(tried, Err(Error::OutOfMemory { .. }));
-        // What is kept goes first; then what others can do without.
-        if used_up(&tried) && shared.trim() != 0 {
+        // What is kept goes first, and what comes back meanwhile; then what others can do without.
+        while used_up(&tried) && shared.trim() != 0 {
             tried = shared.allocate(index);
         }
         if used_up(&tried) && shared.relief.get().is_some_and(|relief| relief()) {
@@ -279,7 +315,7 @@ impl BufferPool {
 
     /// The host's address of a block, if the host reaches it.
     pub(crate) fn host_ptr(&self, block: &Block) -> Option<NonNull<u8>> {
-        self.0.nodes.get(block.node).memory().as_ref()?.host_ptr()
+        self.0.nodes.get(block.node()).memory().as_ref()?.host_ptr()
     }
 
     /// What kind of memory the blocks are.
@@ -333,7 +369,7 @@ impl Shared {
         self.nodes.get(node).fill(memory);
         self.buckets[index].blocks.fetch_add(1, Ordering::Relaxed);
         self.high_bytes.fetch_max(self.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
-        Ok(Block { node, bucket: index as u32, address })
+        Ok(Block::new(node, index, address))
     }
 
     /// The error of a device, or a pool, that has no more; the bytes asked for are not known yet.
@@ -358,11 +394,11 @@ impl Shared {
 
     /// Gives a block that is on no stack back to the device.
     fn give_back(&self, block: &Block) {
-        let size = size_of_bucket(block.bucket as usize);
-        let memory = self.nodes.get(block.node).memory().take();
+        let size = size_of_bucket(block.bucket());
+        let memory = self.nodes.get(block.node()).memory().take();
         drop(memory);
-        self.nodes.give_back(block.node);
-        self.buckets[block.bucket as usize].blocks.fetch_sub(1, Ordering::Relaxed);
+        self.nodes.give_back(block.node());
+        self.buckets[block.bucket()].blocks.fetch_sub(1, Ordering::Relaxed);
         self.bytes.fetch_sub(size, Ordering::Relaxed);
         self.returned.fetch_add(size, Ordering::Relaxed);
     }

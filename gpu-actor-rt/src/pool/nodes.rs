@@ -10,7 +10,7 @@ use crate::device::Allocation;
 use crate::sync::{AtomicU64, Ordering};
 
 /// Nodes of the first piece; every later one has twice as many as the one before.
-const FIRST: u32 = 64;
+const FIRST: u32 = 256;
 const PIECES: usize = (MOST_NODES.ilog2() - FIRST.ilog2() + 1) as usize;
 
 /// What is known of a block.
@@ -68,7 +68,16 @@ impl Nodes {
         (piece as usize, (at - (FIRST << piece)) as usize)
     }
 
+    #[inline]
     fn piece(&self, piece: usize) -> &[Node] {
+        match self.pieces[piece].get() {
+            Some(nodes) => nodes,
+            None => self.grow(piece),
+        }
+    }
+
+    #[cold]
+    fn grow(&self, piece: usize) -> &[Node] {
         self.pieces[piece].get_or_init(|| (0..FIRST << piece).map(|_| Node::empty()).collect())
     }
 

@@ -111,7 +111,7 @@ impl Bucket {
             self.swept.fetch_add(1, Ordering::Relaxed);
             self.fewest.fetch_min(left, Ordering::Relaxed);
             let address = pool.nodes.get(node).address();
-            pool.give_back(&super::Block { node, bucket: index as u32, address });
+            pool.give_back(&super::Block::new(node, index, address));
             given += 1;
         }
         given
@@ -224,7 +224,7 @@ impl Shared {
             while let Some((node, _)) = bucket.kept.pop(&self.nodes) {
                 bucket.swept.fetch_add(1, Ordering::Relaxed);
                 let address = self.nodes.get(node).address();
-                self.give_back(&super::Block { node, bucket: index as u32, address });
+                self.give_back(&super::Block::new(node, index, address));
             }
         }
     }

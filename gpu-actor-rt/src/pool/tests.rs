@@ -288,7 +288,7 @@ fn a_million_random_operations() {
                             LEAST_BYTES << (dice >> 8 & 0xff).leading_zeros().saturating_sub(56).min(12);
                         match pool.take(bytes) {
                             Ok(block) => {
-                                let node = block.node as usize;
+                                let node = block.node() as usize;
                                 assert!(!owned[node].swap(true, Ordering::AcqRel), "two owners");
                                 // What one writes there is what one reads there.
                                 pool.write(&block, 0, &random.to_le_bytes()).unwrap();
@@ -304,7 +304,7 @@ fn a_million_random_operations() {
                         let mut bytes = [0; 8];
                         pool.read(&block, 0, &mut bytes).unwrap();
                         assert_eq!(u64::from_le_bytes(bytes), mark);
-                        assert!(owned[block.node as usize].swap(false, Ordering::AcqRel));
+                        assert!(owned[block.node() as usize].swap(false, Ordering::AcqRel));
                         pool.put(block);
                     }
                     if dice % 50_000 == 1 {
@@ -312,7 +312,7 @@ fn a_million_random_operations() {
                     }
                 }
                 for (block, _) in mine {
-                    owned[block.node as usize].store(false, Ordering::Release);
+                    owned[block.node() as usize].store(false, Ordering::Release);
                     pool.put(block);
                 }
             });

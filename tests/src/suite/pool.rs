@@ -152,6 +152,7 @@ async fn what_there_is_not_is_an_error_and_harms_nobody(backend: &Backend) {
     assert!(matches!(refused, Error::OutOfMemory { .. }), "{refused}");
     assert_eq!(hand.sum(&half).await.unwrap(), free);
     drop(half);
+    nothing_is_used(&system).await;
     // What is kept makes room for what is larger.
     let whole = system.zeroed::<u8>(MIB).unwrap();
     assert_eq!(hand.sum(&whole).await.unwrap(), 0);
