@@ -5,6 +5,8 @@
 //! cleared: whoever takes it writes what is going to be read. What the pool does about scarce memory is in `relief`.
 
 mod config;
+#[cfg(feature = "metrics")]
+mod export;
 mod nodes;
 mod pressure;
 mod relief;
@@ -255,6 +257,7 @@ impl BufferPool {
 
     /// Puts a block back that came from here.
     #[inline]
+    #[expect(clippy::needless_pass_by_value, reason = "who puts a block back has it no more")]
     pub fn put(&self, block: Block) {
         let shared = &*self.0;
         let bucket = &shared.buckets[block.bucket()];

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::pressure::{self, Pressure, PressureChange, Share};
 use super::{Bucket, Shared, size_of_bucket};
 
-/// How often the device is asked for its free memory while that is scarce.
+/// How often the device is asked for its free memory while that is scarce, and how often the counters are exported, if they are.
 const LOOK: Duration = Duration::from_secs(1);
 
 const LEVELS: [Pressure; 4] = [Pressure::Low, Pressure::Medium, Pressure::High, Pressure::Critical];
@@ -68,6 +68,8 @@ impl Keeper {
                         pool.sweep();
                     }
                     pool.judge();
+                    #[cfg(feature = "metrics")]
+                    super::stats::read(&pool).export();
                     own.lock().awake = pool.bytes.load(Ordering::Relaxed) != 0;
                 }
             };
@@ -128,7 +130,7 @@ impl Shared {
     /// How long the thread waits between two looks.
     fn patience(&self) -> Option<Duration> {
         match (level(self), self.config.max_age) {
-            (Pressure::Low, age) => age,
+            (Pressure::Low, age) if !cfg!(feature = "metrics") => age,
             (_, age) => Some(age.map_or(LOOK, |age| age.min(LOOK))),
         }
     }

@@ -58,8 +58,8 @@ impl Stack {
             if depth >= most {
                 return false;
             }
-            links.link(node).store(head & NODE | (depth + 1) << DEPTH_SHIFT, Ordering::Relaxed);
-            let next = head & !NODE | u64::from(node) + 1;
+            links.link(node).store(head & NODE | ((depth + 1) << DEPTH_SHIFT), Ordering::Relaxed);
+            let next = head & !NODE | (u64::from(node) + 1);
             match self.0.compare_exchange_weak(head, next, Ordering::Release, Ordering::Acquire) {
                 Ok(_) => return true,
                 Err(now) => head = now,

@@ -227,7 +227,7 @@ async fn random_operations_from_four_threads_leave_nothing(backend: &Backend) {
                     }
                     let which = at % mine.len();
                     let sent = match dice & 15 {
-                        4 => hand.sum(mine[which].slice(..1 + at % mine[which].len()).unwrap()).tell(),
+                        4 => hand.sum(mine[which].slice(..=at % mine[which].len()).unwrap()).tell(),
                         5 => hand.fill(&mine[which], at as u8).tell(),
                         // Every other time beyond the end.
                         6 => hand.pass(&mine[which], (at % (2 * mine[which].len())) as u32).tell(),
