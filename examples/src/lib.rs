@@ -3,5 +3,7 @@
 
 pub mod counter;
 pub mod flights;
+pub mod heat;
+pub mod histogram;
 pub mod signal;
 pub mod vector;

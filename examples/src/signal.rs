@@ -2,7 +2,23 @@
 
 #![allow(clippy::unused_self, reason = "a handler has a receiver, whether or not it looks at the state")]
 
+use std::time::Duration;
+
 use gpu_actor_rt::prelude::*;
+use gpu_actor_rt::{PoolConfig, PoolMode};
+
+// ANCHOR: pool
+/// Where buffers come from, for whoever wants to say so.
+pub fn pool() -> Config {
+    let pool = PoolConfig::default()
+        .mode(PoolMode::Host) // what host and device both reach
+        .reserve(1 << 20, 8) // eight blocks of 1 MiB from the start on
+        .max_bytes(1 << 30) // never more than 1 GiB
+        .max_age(Some(Duration::from_secs(5))) // what nobody needed for so long goes back
+        .on_pressure(|change| eprintln!("memory is {}", change.to));
+    Config::default().pool(pool)
+}
+// ANCHOR_END: pool
 
 // ANCHOR: stage
 /// One stage of a chain: amplifies a signal, and hands it on.

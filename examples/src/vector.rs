@@ -48,6 +48,37 @@ impl Adder {
 }
 // ANCHOR_END: vector
 
+// ANCHOR: long
+/// Adds vectors of any length, where they are.
+#[gpu_actor]
+#[derive(Default)]
+pub struct LongAdder {
+    elements: u64,
+}
+
+#[gpu_actor]
+impl LongAdder {
+    /// Writes the element-wise sum of two vectors into a third.
+    ///
+    /// # Panics
+    /// When their lengths differ; as an actor, it faults.
+    #[handler]
+    pub fn add(&mut self, a: GpuSlice<f32>, b: GpuSlice<f32>, mut sum: GpuSliceMut<f32>) {
+        assert!(a.len() == b.len() && sum.len() == a.len(), "vectors differ in length");
+        for i in 0..sum.len() {
+            sum[i] = a[i] + b[i];
+        }
+        self.elements += a.len() as u64;
+    }
+
+    /// Elements added so far.
+    #[handler]
+    pub fn elements(&self) -> u64 {
+        self.elements
+    }
+}
+// ANCHOR_END: long
+
 /// A slice that does not fit a [`Vector`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0} elements do not fit an inline vector of {CAPACITY}; split the slice")]

@@ -65,7 +65,7 @@ impl ActorSystem {
     /// # #[gpu_actor]
     /// # impl Sum {
     /// #     #[handler]
-    /// #     fn of(&mut self, data: GpuSlice<u32>) -> u64 { self.last = data.len(); self.last }
+    /// #     fn of(&mut self, data: GpuSlice<u32>) -> u64 { self.last = data.len() as u64; self.last }
     /// # }
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> gpu_actor_rt::Result<()> {
