@@ -12,12 +12,12 @@ pub const BINS: usize = 64;
 /// Counts.
 #[gpu_actor]
 #[derive(Default)]
-pub struct Counter {
+pub struct Tally {
     values: u64,
 }
 
 #[gpu_actor]
-impl Counter {
+impl Tally {
     /// Counts the values by bins that begin at `least` and are `width` wide. What is below the first bin is in the first, what is
     /// behind the last is in the last.
     ///
@@ -65,7 +65,7 @@ pub async fn count(
     for (n, from) in (0u64..).zip((0..values.len()).step_by(part)) {
         let bins = system.zeroed::<u32>(BINS)?;
         let part = whole.slice(from..values.len().min(from + part))?;
-        calls.push(system.actor::<Counter>(n).count(least, width, part, &bins));
+        calls.push(system.actor::<Tally>(n).count(least, width, part, &bins));
         all.push(bins);
     }
     for done in system.ask_many(calls).await {
@@ -74,7 +74,7 @@ pub async fn count(
     // There is a value, or there would be no buffer.
     let Some((first, others)) = all.split_first() else { return Ok(Vec::new()) };
     for other in others {
-        system.actor::<Counter>(0).merge(other, first).tell_wait().await?;
+        system.actor::<Tally>(0).merge(other, first).tell_wait().await?;
     }
     // Waits for the handlers that write to it.
     first.to_vec().await

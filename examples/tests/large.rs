@@ -5,7 +5,7 @@
 use std::process::Command;
 
 use gpu_actor_examples::heat::{self, Band, Plate};
-use gpu_actor_examples::histogram::{self, Counter};
+use gpu_actor_examples::histogram::{self, Tally};
 use gpu_actor_rt::prelude::*;
 use gpu_actor_rt::testing;
 
@@ -57,7 +57,7 @@ fn heat_writes_a_picture_and_a_film() {
 
 #[tokio::test]
 async fn histograms_are_those_of_a_plain_loop() {
-    let system = ActorSystem::start(Config::default().workers(2).actor::<Counter>()).await.unwrap();
+    let system = ActorSystem::start(Config::default().workers(2).actor::<Tally>()).await.unwrap();
     let values: Vec<i32> = (0..5000).map(|n: i32| n.wrapping_mul(2_654_435_761u32 as i32) >> 23).collect();
     for actors in [1, 3, 7] {
         let bins = histogram::count(&system, &values, -100, 3, actors).await.unwrap();
@@ -85,6 +85,6 @@ fn vectors_of_all_lengths_are_added() {
 #[test]
 fn the_twins_agree() {
     assert!(testing::check_handlers::<Band>(64, 1).is_ok());
-    assert!(testing::check_handlers::<Counter>(64, 2).is_ok());
+    assert!(testing::check_handlers::<Tally>(64, 2).is_ok());
     assert!(testing::check_handlers::<gpu_actor_examples::vector::LongAdder>(64, 3).is_ok());
 }

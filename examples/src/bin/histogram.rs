@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gpu_actor_examples::flights::data;
-use gpu_actor_examples::histogram::{self, Counter};
+use gpu_actor_examples::histogram::{self, Tally};
 use gpu_actor_rt::prelude::*;
 
 /// Minutes: the first bin's begin, and the width of all.
@@ -14,7 +14,7 @@ const WIDTH: i32 = 5;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/flights-2013.csv.gz");
     let delays: Vec<i32> = data::open(&path)?.filter_map(|flight| flight.ok()?.delay).collect();
-    let system = ActorSystem::start(Config::default().actor::<Counter>()).await?;
+    let system = ActorSystem::start(Config::default().actor::<Tally>()).await?;
     let bins = histogram::count(&system, &delays, LEAST, WIDTH, 4).await?;
     assert_eq!(bins, histogram::plain(&delays, LEAST, WIDTH), "a plain loop counts otherwise");
     let most = bins.iter().copied().max().unwrap_or(1).max(1);
