@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p gpu-actor-benches -- compare [--rounds N] [--short] [--json FILE] [--svg FILE] [--markdown FILE] [--readme FILE]
+//! cargo run --release -p gpu-actor-benches -- loops [--rounds N] [--json FILE]
 //! cargo run --release -p gpu-actor-benches -- jit [--rounds N] [--json FILE]
 //! cargo run --release -p gpu-actor-benches -- lower [--rounds N] [--json FILE]
 //! cargo run --release -p gpu-actor-benches -- scaling [--rounds N] [--actors N] [--json FILE] [--svg FILE]
@@ -19,6 +20,7 @@ mod compare;
 mod device;
 mod hot_paths;
 mod jit;
+mod loops;
 mod lower;
 mod pool;
 mod report;
@@ -104,6 +106,8 @@ enum What {
     Buffers(Common),
     /// Taking a block from the pool and putting it back, beside ringkernel's pool.
     Pool(Common),
+    /// Loops over buffers, beside the same in Rust on as many cores.
+    Loops(Common),
     /// One worker that works off a full inbox: nanoseconds per message on the device side.
     Worker(Common),
     /// Overload: every second the counters balance, and memory does not grow.
@@ -172,6 +176,10 @@ fn run(options: Options) -> Outcome<()> {
         }
         What::Pool(common) => {
             let report = pool::run(common.rounds.max(5))?;
+            (common.json, report)
+        }
+        What::Loops(common) => {
+            let report = loops::run(common.rounds.max(5))?;
             (common.json, report)
         }
         What::Worker(common) => {
