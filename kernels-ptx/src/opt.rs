@@ -9,6 +9,7 @@
 //! | `values` | constants, copies, common expressions, known branches, checks that never fail |
 //! | `dead` | results that nobody reads, stores into slots that nobody reads |
 //! | `coalesce` | results go to their local at once |
+//! | `wide` | loops over buffers take eight turns at once, where no check of them can fail |
 //!
 //! Rules kept here:
 //! - The first fault wins: no pass changes which fault is raised, on which line, or what was stored before it.
@@ -21,6 +22,7 @@ mod fold;
 mod range;
 mod slots;
 mod values;
+mod wide;
 
 use crate::ir::Function;
 
@@ -35,4 +37,7 @@ pub(crate) fn optimise(function: &mut Function) {
         dead::remove(function);
     }
     coalesce::coalesce(function);
+    if wide::widen(function) {
+        dead::remove(function);
+    }
 }

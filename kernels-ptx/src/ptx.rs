@@ -348,10 +348,16 @@ fn immediate(c: Const) -> String {
     }
 }
 
-/// Whether the handler has a loop that pays.
+/// Whether the handler has a loop that pays, or asks what it could pay.
 fn pays(body: &[Stmt]) -> bool {
     body.iter().any(|stmt| {
-        matches!(stmt, Stmt::Loop { budget: Some(_), .. }) || uses::children(stmt).into_iter().any(pays)
+        let here = matches!(
+            stmt,
+            Stmt::Loop { budget: Some(_), .. }
+                | Stmt::Pay(_)
+                | Stmt::Let { op: Op::Special(crate::ir::Special::Budget), .. }
+        );
+        here || uses::children(stmt).into_iter().any(pays)
     })
 }
 

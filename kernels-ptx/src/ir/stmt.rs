@@ -108,6 +108,8 @@ pub(crate) enum Special {
     BlockId,
     BlockCount,
     GlobalTimer,
+    /// Turns of loops that the handler may still take.
+    Budget,
 }
 
 /// An operation without effect.
@@ -249,6 +251,8 @@ pub(crate) enum Stmt {
     Nanosleep(Operand),
     /// Performance-monitor event: wakes sleepers on the software GPU, costs next to nothing elsewhere.
     PmEvent(u32),
+    /// Pays for so many turns of loops at once. Whoever says so has looked whether there is as much.
+    Pay(u32),
     Warp {
         dst: Option<Reg>,
         op: WarpOp,

@@ -72,6 +72,7 @@ names! {
     Special {
         LaneId = "lane_id", ThreadId = "thread_id", BlockSize = "block_size", BlockId = "block_id",
         BlockCount = "block_count", GlobalTimer = "global_timer",
+        Budget = "budget",
     }
     Scope { Gpu = "gpu", Sys = "sys" }
     Kind { Entry = "entry", Func = "func", Handler = "handler" }

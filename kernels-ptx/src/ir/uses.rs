@@ -93,6 +93,7 @@ pub(crate) fn direct(stmt: &Stmt, f: &mut impl FnMut(Use)) {
         Stmt::Fault { .. }
         | Stmt::FenceSc(_)
         | Stmt::PmEvent(_)
+        | Stmt::Pay(_)
         | Stmt::Block { .. }
         | Stmt::Loop { .. }
         | Stmt::Break(_)
@@ -219,6 +220,11 @@ pub(crate) fn replace(stmt: &mut Stmt, from: Reg, to: Reg) {
         Stmt::Loop { body, continuing, .. } => {
             body.iter_mut().chain(continuing).for_each(|inner| replace(inner, from, to));
         }
-        Stmt::Fault { .. } | Stmt::FenceSc(_) | Stmt::PmEvent(_) | Stmt::Break(_) | Stmt::Continue(_) => {}
+        Stmt::Fault { .. }
+        | Stmt::FenceSc(_)
+        | Stmt::PmEvent(_)
+        | Stmt::Pay(_)
+        | Stmt::Break(_)
+        | Stmt::Continue(_) => {}
     }
 }

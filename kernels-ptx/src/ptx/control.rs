@@ -79,6 +79,11 @@ impl Writer<'_> {
                 self.line(&format!("nanosleep.u32 {time}"));
             }
             Stmt::PmEvent(event) => self.line(&format!("pmevent {event}")),
+            Stmt::Pay(turns) => {
+                if let Some(left) = self.budget.clone() {
+                    self.line(&format!("sub.u64 {left}, {left}, {turns}"));
+                }
+            }
             Stmt::Warp { dst, op, mask } => self.warp(dst, op, mask),
             Stmt::Call { dst, ref symbol, ref args } => self.call(dst, symbol, args),
             Stmt::Block { label, ref body } => {

@@ -42,6 +42,10 @@ impl Writer<'_> {
                     Special::BlockId => "mov.u32 {}, %ctaid.x",
                     Special::BlockCount => "mov.u32 {}, %nctaid.x",
                     Special::GlobalTimer => "mov.u64 {}, %globaltimer",
+                    Special::Budget => {
+                        let left = self.budget.clone().unwrap_or_default();
+                        return self.line(&format!("mov.u64 {dst}, {left}"));
+                    }
                 };
                 self.line(&register.replace("{}", &dst));
             }

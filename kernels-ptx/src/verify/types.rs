@@ -168,10 +168,17 @@ impl Checker<'_> {
                 let fits = value.map(|value| self.ty(value)) == self.function.result;
                 self.ensure(fits, rule::SIGNATURE, || format!("{stmt:?} from {:?}", self.function.result))
             }
+            Stmt::Pay(_) => self.in_handler(),
             Stmt::FenceSc(_) | Stmt::PmEvent(_) | Stmt::Block { .. } | Stmt::Break(_) | Stmt::Continue(_) => {
                 Ok(())
             }
         }
+    }
+
+    /// Rule 8: who has a budget.
+    fn in_handler(&self) -> Result {
+        let handler = self.function.kind == Kind::Handler;
+        self.ensure(handler, rule::BUDGET, || "a budget outside a handler".into())
     }
 
     /// The type of the result, given the type of the register that takes it.
@@ -255,6 +262,10 @@ impl Checker<'_> {
                 dst
             }
             Op::Special(Special::GlobalTimer) => ScalarType::U64,
+            Op::Special(Special::Budget) => {
+                self.in_handler()?;
+                ScalarType::U64
+            }
             Op::Special(_) => ScalarType::U32,
         })
     }

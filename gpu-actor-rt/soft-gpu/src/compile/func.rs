@@ -376,7 +376,15 @@ impl<'l, 'p, 'a> Lower<'l, 'p, 'a> {
                 _ => {}
             }
         }
-        for statement in body {
+        let mut packed = 0;
+        for (at, statement) in body.iter().enumerate() {
+            if at < packed {
+                continue;
+            }
+            packed = at + self.side_by_side(&body[at..])?;
+            if at < packed {
+                continue;
+            }
             match statement {
                 Statement::Registers(registers) => self.declare_registers(registers)?,
                 Statement::Variable(variable) => self.declare_variable(variable)?,

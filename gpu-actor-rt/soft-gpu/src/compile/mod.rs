@@ -29,8 +29,10 @@ mod mbarrier;
 mod memory;
 mod module;
 mod operand;
+
 mod pick;
 mod rounding;
 mod sync;
+mod vector;
 
 pub(crate) use module::{Code, EntryCode, Global, compile};

@@ -91,6 +91,8 @@ pub(super) struct Env<'p, 'a> {
     pub(super) flavour: Flavour,
     /// Every block has one lane, so what lanes do together is known here. In the fast mode only: the others want to be asked.
     pub(super) alone: bool,
+    /// The host multiplies and adds with one rounding, in vectors, too.
+    pub(super) fuses: bool,
     /// The whole text.
     pub(super) text: &'a str,
     pub(super) sites: Sites,
@@ -155,6 +157,8 @@ pub(crate) fn compile<'a>(
     let flavour = device.properties.mode.flavour();
     let isa = large::isa().map_err(|e| internal(nobody, &e))?;
     let frontend = isa.frontend_config();
+    let fuses = cfg!(target_arch = "aarch64")
+        || isa.isa_flags().iter().any(|flag| flag.name == "has_fma" && flag.as_bool() == Some(true));
     let arena = ArenaMemoryProvider::new_with_size(code_memory(text.len(), program.functions.len(), flavour))
         .map_err(|e| internal(nobody, &e))?;
     let mut builder = JITBuilder::with_isa(isa, cranelift_module::default_libcall_names());
@@ -169,6 +173,7 @@ pub(crate) fn compile<'a>(
         stack_bytes: 0,
         flavour,
         alone: !flavour.any() && is_for_one_lane(program),
+        fuses,
         text,
         sites: Sites::default(),
         signatures: Vec::new(),

@@ -84,6 +84,7 @@ fn name(function: &Function, stmt: &Stmt) -> String {
         Stmt::FenceSc(scope) => format!("fence.{}", scope.name()),
         Stmt::Nanosleep(_) => "nanosleep".into(),
         Stmt::PmEvent(_) => "pmevent".into(),
+        Stmt::Pay(_) => "pay".into(),
         Stmt::Warp { op, .. } => match op {
             WarpOp::Ballot { .. } => "ballot",
             WarpOp::Shuffle { .. } => "shuffle",
@@ -173,6 +174,7 @@ fn candidates() -> Vec<(Kind, ScalarType, Stmt)> {
     );
     add(ScalarType::U32, Stmt::Nanosleep(mask));
     add(ScalarType::U32, Stmt::PmEvent(0));
+    add(ScalarType::U32, Stmt::Pay(0));
     all
 }
 

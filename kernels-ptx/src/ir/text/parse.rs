@@ -296,6 +296,7 @@ impl<'a> Parser<'a> {
             }
             "nanosleep" => Stmt::Nanosleep(self.operand()?),
             "pmevent" => Stmt::PmEvent(self.small()?),
+            "pay" => Stmt::Pay(self.small()?),
             "sync_warp" => self.warp(None, WarpOp::Sync)?,
             "call" => self.call(None)?,
             "block" => Stmt::Block { label: self.label()?, body: self.braces()? },

@@ -236,6 +236,7 @@ impl Printer<'_, '_, '_> {
             Stmt::FenceSc(scope) => write!(self.f, "fence.{}", scope.name()),
             Stmt::Nanosleep(time) => write!(self.f, "nanosleep {time}"),
             Stmt::PmEvent(event) => write!(self.f, "pmevent {event}"),
+            Stmt::Pay(turns) => write!(self.f, "pay {turns}"),
             Stmt::Warp { dst, op, mask } => self.warp(*dst, *op, *mask),
             Stmt::Call { dst, symbol, args } => {
                 if let Some(dst) = dst {
