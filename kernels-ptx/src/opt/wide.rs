@@ -1,7 +1,7 @@
-//! Wide loops: eight turns of a loop over buffers at once.
+//! Wide loops: eight or sixteen turns of a loop over buffers at once.
 //!
-//! A loop that counts up by one and whose body goes straight through gets a twin before it, which takes eight turns in each of
-//! its own: each statement eight times in a row, so that accesses to neighbours stand side by side and a device can make one
+//! A loop that counts up by one and whose body goes straight through gets a twin before it, which takes several turns in each of
+//! its own: each statement several times in a row, so that accesses to neighbours stand side by side and a device can make one
 //! of four. What is left over, and every turn in which a check would fail, is the loop's that was there before.
 //!
 //! How many turns the twin can take is known before it begins: as many as all indices are inside, nothing overflows, the
@@ -11,17 +11,19 @@
 //! Rules kept here:
 //! - A fault is raised by the loop that was there before, in the turn and after the stores that it always had.
 //! - No operation is taken out of its order with another one of the same chain: a sum is added up one by one.
-//! - A budget pays for eight turns what eight turns pay.
+//! - A budget pays for turns that are taken at once what they pay one by one.
 
 mod emit;
 mod study;
 
 use crate::ir::{Function, Kind, Label, Stmt, uses};
 
-/// Turns that are taken at once.
-const TURNS: u64 = 8;
+/// Turns that are taken at once, and how many where a turn has few statements that are not the same in all of them.
+const FEW_TURNS: u64 = 8;
+const MANY_TURNS: u64 = 16;
+const SHORT: usize = 12;
 
-/// Statements of a body that is widened, at most: the twin has eight times as many.
+/// Statements of a body that is widened, at most.
 const MOST_STATEMENTS: usize = 48;
 
 /// Turns that a twin takes at most, so that no extent overflows.

@@ -22,6 +22,7 @@ mod order;
 mod pool;
 mod population;
 mod sleep;
+mod slices;
 
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex};
@@ -141,6 +142,7 @@ fn every_behaviour() -> Vec<Behaviour> {
         pool::all,
         population::all,
         sleep::all,
+        slices::all,
     ];
     rooms.iter().flat_map(|room| room()).collect()
 }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::MOST_TURNS;
 use super::study::{Class, Plan};
-use super::{MOST_TURNS, TURNS};
 use crate::ir::{
     Address, Base, BinaryOp, CheckedOp, CompareOp, Const, Function, Label, Op, Operand, Order, Reg,
     ScalarType, Special, Stmt, uses,
@@ -31,6 +31,8 @@ struct Emit<'a> {
     current: HashMap<Reg, Reg>,
     /// Turns that can be taken.
     turns: Reg,
+    /// Those of `start` that the turns look at.
+    moving: HashMap<Reg, u64>,
 }
 
 fn constant(ty: ScalarType, bits: u64) -> Operand {
@@ -54,9 +56,10 @@ pub(super) fn emit(function: &mut Function, plan: &Plan<'_>, label: Label, out: 
         lanes: HashMap::new(),
         current: HashMap::new(),
         turns,
+        moving: HashMap::new(),
     };
     emit.before();
-    let enough = emit.op(ScalarType::Bool, Op::Compare(CompareOp::Ge, Operand::Reg(turns), word(TURNS)));
+    let enough = emit.op(ScalarType::Bool, Op::Compare(CompareOp::Ge, Operand::Reg(turns), word(plan.turns)));
     let before = std::mem::take(&mut emit.out);
     emit.repeat();
     let yes = std::mem::take(&mut emit.out);
@@ -281,7 +284,7 @@ impl Emit<'_> {
     fn repeat(&mut self) {
         let plan = self.plan;
         let ty = self.ty(plan.at);
-        let mut count = self.binary(BinaryOp::And, Operand::Reg(self.turns), word(!(TURNS - 1)));
+        let mut count = self.binary(BinaryOp::And, Operand::Reg(self.turns), word(!(plan.turns - 1)));
         if ty != ScalarType::U64 {
             count = self.op(ty, Op::Cast(count));
         }
@@ -291,7 +294,7 @@ impl Emit<'_> {
         self.out.push(Stmt::If { cond: more, yes: vec![], no: vec![Stmt::Break(self.label)] });
         let mut at = 0;
         while at < plan.body.len() {
-            at += self.eight(&plan.body[at], plan.body.get(at + 1));
+            at += self.all_turns(&plan.body[at], plan.body.get(at + 1));
         }
         // Nothing gives up the turn any more.
         let mut carried: Vec<_> = self.current.drain().collect();
@@ -300,30 +303,27 @@ impl Emit<'_> {
             self.out.push(Stmt::Let { dst, op: Op::Copy(Operand::Reg(from)) });
         }
         let body = std::mem::replace(&mut self.out, before);
-        let mut moving: Vec<_> =
-            self.start.iter().map(|(&reg, &own)| (own, plan.class(Operand::Reg(reg)))).collect();
-        moving.push((plan.at, Class::Linear(1)));
-        moving.sort_unstable_by_key(|(own, _)| *own);
+        self.moving.insert(plan.at, 1);
+        let mut moving: Vec<_> = self.moving.drain().collect();
+        moving.sort_unstable();
         let mut continuing = Vec::new();
-        for (dst, class) in moving {
-            if let Class::Linear(step) = class {
-                let by = constant(self.ty(dst), step * TURNS);
-                continuing.push(Stmt::Let { dst, op: Op::Binary(BinaryOp::Add, Operand::Reg(dst), by) });
-            }
+        for (dst, step) in moving {
+            let by = constant(self.ty(dst), step * plan.turns);
+            continuing.push(Stmt::Let { dst, op: Op::Binary(BinaryOp::Add, Operand::Reg(dst), by) });
         }
-        // The way back pays for the eighth.
-        continuing.push(Stmt::Pay(TURNS as u32 - 1));
+        // The way back pays for the last.
+        continuing.push(Stmt::Pay(plan.turns as u32 - 1));
         self.out.push(Stmt::Loop { label: self.label, body, continuing, budget: Some(plan.budget) });
     }
 
-    /// Eight turns of a statement; how many statements that was.
-    fn eight(&mut self, stmt: &Stmt, next: Option<&Stmt>) -> usize {
+    /// A statement, once for each turn; how many statements that was.
+    fn all_turns(&mut self, stmt: &Stmt, next: Option<&Stmt>) -> usize {
         let plan = self.plan;
         match *stmt {
             Stmt::Let { dst, .. } | Stmt::Divide { dst, .. } => {
                 if matches!(plan.class(Operand::Reg(dst)), Class::Varying | Class::Carried) {
                     self.spread(stmt);
-                    for lane in 0..TURNS as usize {
+                    for lane in 0..plan.turns as usize {
                         let mut new = self.turn(stmt, lane);
                         let to = self.result(dst, lane);
                         if let Stmt::Let { dst, .. } | Stmt::Divide { dst, .. } = &mut new {
@@ -342,7 +342,7 @@ impl Emit<'_> {
                     matches!(next, Stmt::FaultIf { cond: Operand::Reg(cond), .. } if *cond == overflow)
                 });
                 self.spread(stmt);
-                for lane in 0..TURNS as usize {
+                for lane in 0..plan.turns as usize {
                     let mut new = self.turn(stmt, lane);
                     let (to, flag) = (self.result(value, lane), self.result(overflow, lane));
                     if let Stmt::Overflowing { value, overflow, .. } = &mut new {
@@ -357,7 +357,7 @@ impl Emit<'_> {
             }
             Stmt::FaultIf { cond: cond @ Operand::Reg(reg), when, .. } => {
                 if plan.class(cond) == Class::Varying && !(when && plan.bounds.contains_key(&reg)) {
-                    for lane in 0..TURNS as usize {
+                    for lane in 0..plan.turns as usize {
                         let cond = self.lanes[&reg][lane];
                         self.give_up(Operand::Reg(cond), when);
                     }
@@ -365,7 +365,7 @@ impl Emit<'_> {
             }
             Stmt::Load { dst, address, order } => {
                 if plan.class(Operand::Reg(dst)) != Class::Same {
-                    for lane in 0..TURNS {
+                    for lane in 0..plan.turns {
                         let address = self.moved(address, lane);
                         let dst = self.result(dst, lane as usize);
                         self.out.push(Stmt::Load { dst, address, order });
@@ -374,7 +374,7 @@ impl Emit<'_> {
             }
             Stmt::Store { ty, address, value, .. } => {
                 self.spread(stmt);
-                for lane in 0..TURNS {
+                for lane in 0..plan.turns {
                     let (address, value) = (self.moved(address, lane), self.operand(value, lane as usize));
                     self.out.push(Stmt::Store { ty, address, value, order: Order::Weak });
                 }
@@ -391,11 +391,12 @@ impl Emit<'_> {
         self.out.push(Stmt::If { cond, yes, no });
     }
 
-    fn moved(&self, address: Address, lane: u64) -> Address {
+    fn moved(&mut self, address: Address, lane: u64) -> Address {
         let Base::Reg(reg) = address.base else { return address };
         let Class::Linear(step) = self.plan.class(Operand::Reg(reg)) else { return address };
-        let base = Base::Reg(self.start.get(&reg).copied().unwrap_or(reg));
-        Address { base, offset: address.offset + lane * step }
+        let own = self.start.get(&reg).copied().unwrap_or(reg);
+        self.moving.insert(own, step);
+        Address { base: Base::Reg(own), offset: address.offset + lane * step }
     }
 
     /// The register for a result in one of the turns.
@@ -426,8 +427,9 @@ impl Emit<'_> {
         for (reg, step) in linear {
             let ty = self.ty(reg);
             let first = self.start.get(&reg).copied().unwrap_or(reg);
+            self.moving.insert(first, step);
             let mut lanes = vec![first];
-            for lane in 1..TURNS {
+            for lane in 1..self.plan.turns {
                 let op = Op::Binary(BinaryOp::Add, Operand::Reg(first), constant(ty, lane * step));
                 if let Operand::Reg(own) = self.op(ty, op) {
                     lanes.push(own);

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::MOST_STATEMENTS;
+use super::{FEW_TURNS, MANY_TURNS, MOST_STATEMENTS, SHORT};
 use crate::ir::{
     Base, BinaryOp, CheckedOp, CompareOp, Const, Function, Label, Op, Operand, Order, Reg, ScalarType,
     SiteId, Stmt, uses,
@@ -27,6 +27,8 @@ pub(super) struct Plan<'a> {
     pub(super) end: Operand,
     pub(super) body: &'a [Stmt],
     pub(super) budget: SiteId,
+    /// Turns that are taken at once: a power of two.
+    pub(super) turns: u64,
     pub(super) classes: HashMap<Reg, Class>,
     /// Registers that say whether an operation overflowed.
     pub(super) flags: HashSet<Reg>,
@@ -37,6 +39,19 @@ pub(super) struct Plan<'a> {
 impl Plan<'_> {
     pub(super) fn class(&self, operand: Operand) -> Class {
         class(&self.classes, operand)
+    }
+
+    /// Whether a statement stands in the twin once for each turn.
+    fn differs(&self, stmt: &Stmt) -> bool {
+        let mut differs = matches!(stmt, Stmt::Store { .. });
+        uses::direct(stmt, &mut |u| {
+            if let uses::Use::Write(reg) = u
+                && !self.bounds.contains_key(&reg)
+            {
+                differs |= matches!(self.class(Operand::Reg(reg)), Class::Varying | Class::Carried);
+            }
+        });
+        differs
     }
 }
 
@@ -88,6 +103,7 @@ pub(super) fn study<'a>(function: &Function, stmt: &'a Stmt, reads: &[u32]) -> O
         end,
         body: rest,
         budget: *budget,
+        turns: FEW_TURNS,
         classes: HashMap::from([(at, Class::Linear(1))]),
         flags: HashSet::new(),
         bounds: HashMap::new(),
@@ -100,6 +116,10 @@ pub(super) fn study<'a>(function: &Function, stmt: &'a Stmt, reads: &[u32]) -> O
     let mut buffers = false;
     for stmt in rest {
         statement(&mut plan, function, stmt, &mut stored, &mut buffers)?;
+    }
+    let many = rest.iter().filter(|stmt| plan.differs(stmt)).count();
+    if many <= SHORT {
+        plan.turns = MANY_TURNS;
     }
     buffers.then_some(plan)
 }
