@@ -206,10 +206,8 @@ impl Emit<'_> {
                 self.start.insert(value, to);
                 self.start.insert(overflow, flag);
             }
-            Stmt::FaultIf { cond, when, .. } => {
-                if plan.class(cond) == Class::Same {
-                    self.only_if(self.first(cond), !when);
-                }
+            Stmt::FaultIf { cond, when, .. } if plan.class(cond) == Class::Same => {
+                self.only_if(self.first(cond), !when);
             }
             Stmt::Load { dst, address, .. } => {
                 let size = self.ty(dst).size();
@@ -219,10 +217,8 @@ impl Emit<'_> {
                 self.access(address, size, false, accesses);
             }
             Stmt::Store { ty, address, .. } => self.access(address, ty.size(), true, accesses),
-            Stmt::Divide { dst, .. } => {
-                if plan.class(Operand::Reg(dst)) == Class::Same {
-                    self.compute(stmt, dst);
-                }
+            Stmt::Divide { dst, .. } if plan.class(Operand::Reg(dst)) == Class::Same => {
+                self.compute(stmt, dst);
             }
             _ => {}
         }
@@ -355,21 +351,19 @@ impl Emit<'_> {
                 }
                 return 1 + usize::from(check.is_some());
             }
-            Stmt::FaultIf { cond: cond @ Operand::Reg(reg), when, .. } => {
-                if plan.class(cond) == Class::Varying && !(when && plan.bounds.contains_key(&reg)) {
-                    for lane in 0..plan.turns as usize {
-                        let cond = self.lanes[&reg][lane];
-                        self.give_up(Operand::Reg(cond), when);
-                    }
+            Stmt::FaultIf { cond: cond @ Operand::Reg(reg), when, .. }
+                if plan.class(cond) == Class::Varying && !(when && plan.bounds.contains_key(&reg)) =>
+            {
+                for lane in 0..plan.turns as usize {
+                    let cond = self.lanes[&reg][lane];
+                    self.give_up(Operand::Reg(cond), when);
                 }
             }
-            Stmt::Load { dst, address, order } => {
-                if plan.class(Operand::Reg(dst)) != Class::Same {
-                    for lane in 0..plan.turns {
-                        let address = self.moved(address, lane);
-                        let dst = self.result(dst, lane as usize);
-                        self.out.push(Stmt::Load { dst, address, order });
-                    }
+            Stmt::Load { dst, address, order } if plan.class(Operand::Reg(dst)) != Class::Same => {
+                for lane in 0..plan.turns {
+                    let address = self.moved(address, lane);
+                    let dst = self.result(dst, lane as usize);
+                    self.out.push(Stmt::Load { dst, address, order });
                 }
             }
             Stmt::Store { ty, address, value, .. } => {

@@ -30,8 +30,6 @@ pub(super) struct Plan<'a> {
     /// Turns that are taken at once: a power of two.
     pub(super) turns: u64,
     pub(super) classes: HashMap<Reg, Class>,
-    /// Registers that say whether an operation overflowed.
-    pub(super) flags: HashSet<Reg>,
     /// Comparisons of an index with a length, by the register that they go to.
     pub(super) bounds: HashMap<Reg, (Operand, Operand)>,
 }
@@ -105,7 +103,6 @@ pub(super) fn study<'a>(function: &Function, stmt: &'a Stmt, reads: &[u32]) -> O
         budget: *budget,
         turns: FEW_TURNS,
         classes: HashMap::from([(at, Class::Linear(1))]),
-        flags: HashSet::new(),
         bounds: HashMap::new(),
     };
     registers(&mut plan, reads)?;
@@ -208,7 +205,6 @@ fn statement(
             if matches!(found, Class::Linear(step) if step != 1 || op == CheckedOp::Mul) {
                 return None;
             }
-            plan.flags.insert(overflow);
             // The flag of what is not looked at in each turn is looked at before the first.
             let flag = if found == Class::Varying { Class::Varying } else { Class::Same };
             let carried = plan.class(Operand::Reg(value)) == Class::Carried;
@@ -256,11 +252,11 @@ fn statement(
     }
 }
 
-/// Notes what a register is. What is carried stays that.
+/// Notes what a register is, of those that the body assigns. What is carried stays that.
 fn give(plan: &mut Plan<'_>, dst: Reg, found: Class) -> Option<()> {
-    let known = plan.classes.insert(dst, found);
-    if known == Some(Class::Carried) {
-        plan.classes.insert(dst, Class::Carried);
+    let class = plan.classes.get_mut(&dst)?;
+    if *class != Class::Carried {
+        *class = found;
     }
     Some(())
 }
@@ -304,9 +300,8 @@ fn same(plan: &Plan<'_>, op: Op) -> bool {
 fn linear(plan: &Plan<'_>, op: BinaryOp, left: Operand, right: Operand) -> Class {
     let step = match (op, plan.class(left), plan.class(right), right) {
         (_, Class::Same, Class::Same, _) => return Class::Same,
-        (BinaryOp::Add, Class::Linear(step), Class::Same, _)
-        | (BinaryOp::Add, Class::Same, Class::Linear(step), _)
-        | (BinaryOp::Sub, Class::Linear(step), Class::Same, _) => step,
+        (BinaryOp::Add | BinaryOp::Sub, Class::Linear(step), Class::Same, _)
+        | (BinaryOp::Add, Class::Same, Class::Linear(step), _) => step,
         (BinaryOp::Mul, Class::Linear(step), Class::Same, Operand::Const(by)) => step.wrapping_mul(by.bits),
         (BinaryOp::Shl, Class::Linear(step), Class::Same, Operand::Const(by)) if by.bits < 16 => {
             step << by.bits
