@@ -40,7 +40,7 @@ impl Looper {
     #[handler]
     pub fn saxpy(&mut self, a: f32, x: GpuSlice<f32>, mut y: GpuSliceMut<f32>) {
         for i in 0..y.len() {
-            y[i] = a * x[i] + y[i];
+            y[i] += a * x[i];
         }
         self.passes += 1;
     }

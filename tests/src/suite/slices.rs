@@ -29,7 +29,7 @@ impl Loops {
     fn saxpy(&mut self, a: f32, x: GpuSlice<f32>, mut y: GpuSliceMut<f32>) {
         self.gain = a;
         for i in 0..y.len() {
-            y[i] = self.gain * x[i] + y[i];
+            y[i] += self.gain * x[i];
         }
     }
 
