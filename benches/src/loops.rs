@@ -32,7 +32,7 @@ pub struct Looper {
 impl Looper {
     /// Which worker it is on.
     #[handler]
-    pub fn worker(&self, cx: &mut Cx) -> u32 {
+    pub fn worker(&mut self, cx: &mut Cx) -> u32 {
         cx.worker()
     }
 
