@@ -83,7 +83,9 @@ fn hot_path_receive(clock: &hlc::Clock) -> Outcome<()> {
 
 /// Messages that wait, and then run on the one worker, whose thread is not kept awake.
 async fn on_the_worker(local: bool) -> Outcome<()> {
-    let config = Config::default().workers(1).spin(Duration::ZERO).assist(false).host_inbox(MANY);
+    // Of these types alone: what else is linked into the program does not count.
+    let config = Config::default().actor::<Counter>().actor::<Node>();
+    let config = config.workers(1).spin(Duration::ZERO).assist(false).host_inbox(MANY);
     let system = ActorSystem::start(config).await?;
     let counter = system.actor::<Counter>(0);
     let nodes = [system.actor::<Node>(0), system.actor::<Node>(1)];
